@@ -1,0 +1,1 @@
+//! Symmetric eigendecompositions in double precision.

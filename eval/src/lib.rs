@@ -1,0 +1,1 @@
+//! Pinned evaluation protocols: feature extractors, LPIPS and Fréchet distances.

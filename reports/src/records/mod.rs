@@ -1,0 +1,22 @@
+//! The records of a run: the format of the files in a run folder, shared by the store that writes them and the
+//! reports that read them.
+//!
+//! ```text
+//! runs/EXPERIMENT/VARIANT-DATASET-sSEED-ID/
+//!   run.json            RunRecord, written once
+//!   state.json          StateRecord, replaced atomically
+//!   provenance.json     ProvenanceRecord, one per start
+//!   metrics.jsonl       MetricRow per line while live      → metrics.parquet when closed
+//!   evaluations.jsonl   EvaluationRow per line while live  → evaluations.parquet when closed
+//!   events.jsonl        EventRow per line
+//!   checkpoints/ITERATION.safetensors
+//!   samples/ITERATION/{NAME}.png and {NAME}.json (SheetRecord)
+//! ```
+
+mod rows;
+mod run;
+mod sheet;
+
+pub use rows::{EvaluationRow, EventRow, MetricRow};
+pub use run::{FORMAT_VERSION, ProvenanceRecord, RunRecord, RunState, StateRecord};
+pub use sheet::{Sheet, SheetCell, SheetRecord};

@@ -1,0 +1,52 @@
+//! Rows of the append-only tables.
+
+use serde::{Deserialize, Serialize};
+
+/// One logged scalar of training, for example a loss term.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricRow {
+    /// Iterations finished when the value was taken.
+    pub iteration: u64,
+    /// Name, for example `D/latent_real`, `G/latent_cyc`, `G/lambda_ds`.
+    pub name: String,
+    /// Value.
+    pub value: f64,
+    /// Seconds of training so far, over all starts of the run.
+    pub seconds: f64,
+}
+
+/// One number of an evaluation, or the reason why it is missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRow {
+    /// Iterations finished when the networks were evaluated.
+    pub iteration: u64,
+    /// `latent`, `reference` or `label` (configurations without a code).
+    pub mode: String,
+    /// `{source}2{target}`, or `mean` over tasks.
+    pub task: String,
+    /// `lpips`, `fd_alexnet`, `fid_768`, `fid`, `content_shift`, … One name means one quantity.
+    pub metric: String,
+    /// Id of the evaluation protocol; numbers of different ids never share a table column.
+    pub protocol: String,
+    /// Value, `None` when missing.
+    pub value: Option<f64>,
+    /// Why the value is missing.
+    pub missing: Option<String>,
+    /// Real images behind the number (0 where none are used).
+    pub n_real: u64,
+    /// Generated images behind the number.
+    pub n_fake: u64,
+    /// Outputs per source image.
+    pub outputs: u64,
+}
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// UTC, RFC 3339.
+    pub time: String,
+    /// `started`, `resumed`, `checkpoint`, `evaluated`, `warning`, `interrupted`, `failed`, `finished`.
+    pub kind: String,
+    /// One line for people.
+    pub message: String,
+}

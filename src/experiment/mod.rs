@@ -1,0 +1,3 @@
+//! The experiment file: model, layers, validation, expansion into runs.
+
+pub mod settings;

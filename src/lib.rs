@@ -1,0 +1,4 @@
+//! An experiment-tracking research harness for multi-domain image-to-image translation.
+
+pub mod experiment;
+pub mod methods;
