@@ -101,7 +101,7 @@ impl ConfigErrors {
 
     /// The errors with the offending lines and carets beneath them.
     pub fn render(&self, theme: GraphicalTheme) -> String {
-        let handler = GraphicalReportHandler::new_themed(theme);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(100);
         let mut out = String::new();
         for error in &self.errors {
             // Writing into a String fails only if the handler cannot read the span; the plain line then has to do.
