@@ -16,6 +16,7 @@ mod kernel;
 mod loss;
 mod parameters;
 pub mod random;
+pub mod resize;
 mod scale;
 
 pub use activation::{leaky_relu, leaky_relu_gradient};

