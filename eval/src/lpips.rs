@@ -200,7 +200,7 @@ mod tests {
             }
         }
         let found = lpips.diversity_of_batch(&outputs).unwrap();
-        assert!((found - expected).abs() < 1e-12 && found > 0.05, "{found} {expected}");
+        assert!((found - expected).abs() < 1e-12 && found > 0.01, "{found} {expected}");
     }
 
     #[test]

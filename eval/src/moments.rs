@@ -65,9 +65,14 @@ impl Moments {
         }
         let mut batch = Self::new(dimension);
         batch.count = count as u64;
+        // The mean as an offset from the first sample: equal samples have a covariance of exactly 0.
+        let first = &rows[..dimension];
         for row in rows.chunks_exact(dimension) {
-            batch.mean.iter_mut().zip(row).for_each(|(mean, &x)| *mean += f64::from(x) / count as f64);
+            for ((mean, &x), &origin) in batch.mean.iter_mut().zip(row).zip(first) {
+                *mean += (f64::from(x) - f64::from(origin)) / count as f64;
+            }
         }
+        batch.mean.iter_mut().zip(first).for_each(|(mean, &origin)| *mean += f64::from(origin));
         let mut centred = Vec::with_capacity(rows.len());
         for row in rows.chunks_exact(dimension) {
             centred.extend(row.iter().zip(&batch.mean).map(|(&x, mean)| f64::from(x) - mean));

@@ -52,10 +52,10 @@ mod tests {
     fn ids_tell_protocols_apart() {
         let alexnet = crate::AlexNet::bundled().unwrap();
         let lpips = crate::Lpips::bundled(crate::Normalization::StarganV2).unwrap();
-        assert_eq!(Protocol::fd_alexnet(&alexnet, 64).to_string(), "fd_alexnet/conv5-mean/native64/u8/HASH");
+        assert_eq!(Protocol::fd_alexnet(&alexnet, 64).to_string(), "fd_alexnet/conv5-mean/native64/u8/2c6ac526");
         assert_eq!(
             lpips.diversity_protocol(64, 32).to_string(),
-            "lpips-alex-v0.1/stargan-v2-batch32/native64/signed-unclamped/HASH"
+            "lpips-alex-v0.1/stargan-v2-batch32/native64/signed-unclamped/2c6ac526"
         );
         assert_ne!(lpips.diversity_protocol(64, 8), lpips.diversity_protocol(64, 32));
     }
