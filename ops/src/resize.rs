@@ -209,8 +209,7 @@ fn taps(input: usize, output: usize, filter: Filter) -> Vec<Taps> {
             // Float-to-integer casts truncate like C's; a negative bound saturates to 0, which is Pillow's clamp.
             let first = (centre - support + 0.5) as usize;
             let end = ((centre + support + 0.5) as usize).min(input);
-            let weights: Vec<f64> =
-                (first..end).map(|x| filter.weight((x as f64 - centre + 0.5) * shrink)).collect();
+            let weights: Vec<f64> = (first..end).map(|x| filter.weight((x as f64 - centre + 0.5) * shrink)).collect();
             let total = weights.iter().fold(0.0, |sum, w| sum + w);
             let normalise = if total == 0.0 { 1.0 } else { 1.0 / total };
             Taps { first, weights: weights.into_iter().map(|w| fixed_point(w * normalise)).collect() }
@@ -273,10 +272,9 @@ mod tests {
         assert_eq!(error.to_string(), "source image has no pixels: 0x2");
         let error = resize(Rgb8 { width: 3, ..image }, 4, 4, Filter::Bilinear).unwrap_err();
         assert_eq!(error, ResizeError::BufferLength { width: 3, height: 2, expected: 18, found: 12 });
-        for source_box in [
-            SourceBox { x: 1, y: 0, width: 2, height: 2 },
-            SourceBox { x: 0, y: usize::MAX, width: 1, height: 2 },
-        ] {
+        for source_box in
+            [SourceBox { x: 1, y: 0, width: 2, height: 2 }, SourceBox { x: 0, y: usize::MAX, width: 1, height: 2 }]
+        {
             let error = crop_resize(image, source_box, 4, 4, Filter::Bilinear).unwrap_err();
             assert_eq!(error, ResizeError::BoxOutside { source_box, width: 2, height: 2 });
         }
