@@ -1,4 +1,5 @@
 //! An experiment-tracking research harness for multi-domain image-to-image translation.
 
+pub mod data;
 pub mod experiment;
 pub mod methods;

@@ -1,9 +1,11 @@
-//! Resampling of 8-bit RGB images that gives the same bytes as Pillow's `Image.resize`.
+//! Resampling of 8-bit RGB images that gives the same bytes as Pillow's `Image.resize` (versions 3 to 12).
 //!
 //! Resizing is part of every protocol that compares images, and Pillow's differs from other libraries by a level here
 //! and there: the horizontal pass comes first and is rounded to 8 bits before the vertical one, weights are 22-bit
 //! fixed point, and the filter is widened when shrinking (antialiasing). This is that arithmetic (Pillow's
-//! `libImaging/Resample.c`). One image is resized on one thread: callers have many images and parallelise over them.
+//! `libImaging/Resample.c`). Pillow 13 takes the vertical pass first where the height shrinks more than the width
+//! (python-pillow/Pillow#9549), which changes single levels there; square images resized to squares are the same.
+//! One image is resized on one thread: callers have many images and parallelise over them.
 
 /// What can be wrong with the arguments of a resize.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
