@@ -1,0 +1,163 @@
+//! AlexNet, the extractor that needs no download.
+
+use crate::convolution::{Convolution, Geometry};
+use crate::maps::Maps;
+use crate::pooling::{Window, max_pool};
+use crate::weights::{Weights, WeightsBytes};
+use crate::{Error, Result, Rgb8Images};
+use rayon::prelude::*;
+
+/// torchvision's AlexNet features (ImageNet) and the LPIPS v0.1 heads; see `weights/LICENCES.md`.
+static BUNDLED: &[u8] = include_bytes!("../weights/lpips_alexnet.safetensors");
+
+pub(crate) const NETWORK: &str = "LPIPS AlexNet";
+
+/// ImageNet's channel means and deviations on the scale of [-1, 1], as LPIPS v0.1 has them.
+const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
+const SCALE: [f32; 3] = [0.458, 0.448, 0.450];
+
+/// Index in `features`, channels in and out, kernel, stride, padding; a 3×3 maximum of stride 2 precedes the second and
+/// third.
+const LAYERS: [(usize, usize, usize, usize, usize, usize); 5] = [
+    (0, 3, 64, 11, 4, 2),
+    (3, 64, 192, 5, 1, 2),
+    (6, 192, 384, 3, 1, 1),
+    (8, 384, 256, 3, 1, 1),
+    (10, 256, 256, 3, 1, 1),
+];
+
+/// The convolutional part of torchvision's AlexNet (Krizhevsky 2014, ImageNet weights).
+#[derive(Debug, Clone)]
+pub struct AlexNet {
+    layers: Vec<Convolution>,
+    hash: String,
+}
+
+/// The bundled weights file.
+pub(crate) fn bundled() -> WeightsBytes<'static> {
+    WeightsBytes { file: "the bundled lpips_alexnet.safetensors".into(), bytes: BUNDLED.into() }
+}
+
+impl AlexNet {
+    /// Dimension of [`AlexNet::pooled_conv5`].
+    pub const POOLED_DIM: usize = 256;
+
+    /// Least height and width of an image: below it, a pooling window does not fit.
+    pub const LEAST_SIDE: usize = 31;
+
+    /// The bundled weights.
+    ///
+    /// # Errors
+    /// The bundled file is damaged.
+    pub fn bundled() -> Result<Self> {
+        let bytes = bundled();
+        let mut weights = bytes.open(NETWORK)?;
+        let network = Self::new(&mut weights, bytes.hash())?;
+        weights.end_required()?;
+        Ok(network)
+    }
+
+    pub(crate) fn new(weights: &mut Weights, hash: String) -> Result<Self> {
+        let layers = LAYERS
+            .into_iter()
+            .map(|(index, inputs, outputs, kernel, stride, padding)| {
+                let kernel = (kernel, kernel);
+                let geometry = Geometry { inputs, outputs, kernel, stride, padding: (padding, padding) };
+                weights.convolution(&format!("features.{index}"), geometry)
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { layers, hash })
+    }
+
+    /// Hex BLAKE3 of the weights file.
+    pub fn weights_hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The outputs of the five ReLUs (64, 192, 384, 256, 256 channels) for one image of 3×height×width in [-1, 1].
+    pub(crate) fn taps(&self, image: &[f32], height: usize, width: usize, scratch: &mut Vec<f32>) -> Vec<Maps> {
+        let mut input = image.to_vec();
+        for (channel, values) in input.chunks_exact_mut(height * width).enumerate() {
+            values.iter_mut().for_each(|x| *x = (*x - SHIFT[channel]) / SCALE[channel]);
+        }
+        let mut x = Maps { channels: 3, height, width, data: input };
+        let mut taps = Vec::with_capacity(self.layers.len());
+        for (index, layer) in self.layers.iter().enumerate() {
+            if index == 1 || index == 2 {
+                x = max_pool(&x, Window::HALVING);
+            }
+            x = layer.forward(&x, scratch);
+            taps.push(x.clone());
+        }
+        taps
+    }
+
+    /// The features of `fd_alexnet`, N×256 row-major: the last ReLU's output (conv5), averaged over space, of 8-bit
+    /// images at their own size.
+    ///
+    /// # Errors
+    /// Images smaller than [`AlexNet::LEAST_SIDE`].
+    pub fn pooled_conv5(&self, images: &Rgb8Images) -> Result<Vec<f32>> {
+        check_size(images.height(), images.width())?;
+        let signed = images.to_signed();
+        let rows: Vec<Vec<f32>> = (0..signed.len())
+            .into_par_iter()
+            .map_init(Vec::new, |scratch, index| {
+                let taps = self.taps(signed.image(index), signed.height(), signed.width(), scratch);
+                taps[taps.len() - 1].spatial_mean()
+            })
+            .collect();
+        Ok(rows.concat())
+    }
+}
+
+pub(crate) fn check_size(height: usize, width: usize) -> Result<()> {
+    if height.min(width) < AlexNet::LEAST_SIDE {
+        return Err(Error::ImageTooSmall { extractor: "AlexNet", least: AlexNet::LEAST_SIDE, width, height });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::RgbImage;
+
+    fn images(side: u32) -> Rgb8Images {
+        let image = |salt: u32| {
+            RgbImage::from_fn(side, side, |x, y| {
+                image::Rgb([(x * 5 + salt) as u8, (y * 3) as u8, (x * y + salt) as u8])
+            })
+        };
+        Rgb8Images::from_images(&[image(0), image(90)]).unwrap()
+    }
+
+    #[test]
+    fn shapes_of_the_taps() {
+        let network = AlexNet::bundled().unwrap();
+        let signed = images(64).to_signed();
+        let taps = network.taps(signed.image(0), 64, 64, &mut Vec::new());
+        let shapes: Vec<_> = taps.iter().map(|t| (t.channels, t.height, t.width)).collect();
+        assert_eq!(shapes, [(64, 15, 15), (192, 7, 7), (384, 3, 3), (256, 3, 3), (256, 3, 3)]);
+    }
+
+    #[test]
+    fn least_side_is_the_least() {
+        let network = AlexNet::bundled().unwrap();
+        let features = network.pooled_conv5(&images(AlexNet::LEAST_SIDE as u32)).unwrap();
+        assert_eq!(features.len(), 2 * AlexNet::POOLED_DIM);
+        assert_ne!(features[..256], features[256..]);
+        let message = network.pooled_conv5(&images(30)).unwrap_err().to_string();
+        assert_eq!(message, "AlexNet needs images of at least 31 x 31 pixels, got 30 x 30");
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_matter() {
+        let network = AlexNet::bundled().unwrap();
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| network.pooled_conv5(&images(40)).unwrap())
+        };
+        assert_eq!(with(1), with(3));
+    }
+}
