@@ -8,7 +8,7 @@ use image::imageops::FilterType;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontTransform, IntoFont};
+use plotters::style::{Color as _, FontTransform, IntoFont};
 
 /// Plotters draws at whole pixels; figures are drawn this much larger than they are shown.
 const SCALE: u32 = 4;
