@@ -63,8 +63,8 @@ fn shared() -> Option<PathBuf> {
 }
 
 /// The golden photographs are JPEG. Pillow decodes them with libjpeg-turbo, `image` with zune-jpeg, whose colours
-/// differ by up to 5 levels before resizing; what is left after it is bounded here. Given the bytes that Pillow decoded,
-/// every golden sum and pixel is met exactly.
+/// differ by up to 5 levels before resizing; what is left after it is bounded here. Given the bytes that Pillow
+/// decoded, every golden sum and pixel is met exactly.
 #[test]
 fn photographs_are_within_the_decoders_difference() {
     let Some(shared) = shared() else {
