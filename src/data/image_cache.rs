@@ -5,10 +5,13 @@ use image::RgbImage;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+type Slot = OnceLock<Arc<RgbImage>>;
+
 /// Keeps decoded images until a number of bytes is reached; later ones are decoded every time. Nothing is evicted:
 /// under uniform sampling with replacement any resident subset is hit equally often.
 pub(super) struct ImageCache {
-    slots: [Vec<Vec<OnceLock<Arc<RgbImage>>>>; 2],
+    /// Per split, domain and index.
+    slots: [Vec<Vec<Slot>>; 2],
     used: AtomicUsize,
     limit: usize,
 }
@@ -17,7 +20,7 @@ impl ImageCache {
     /// A cache for images of `counts` (per split and domain), of at most `limit` bytes.
     pub fn new(counts: &[Vec<usize>; 2], limit: usize) -> Self {
         let slots = |counts: &Vec<usize>| {
-            counts.iter().map(|&count| std::iter::repeat_with(OnceLock::new).take(count).collect()).collect()
+            counts.iter().map(|&count| std::iter::repeat_with(Slot::new).take(count).collect()).collect()
         };
         ImageCache { slots: [slots(&counts[0]), slots(&counts[1])], used: AtomicUsize::new(0), limit }
     }
