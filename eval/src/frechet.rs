@@ -66,7 +66,8 @@ fn trace_root(first: &[f64], second: &[f64], d: usize) -> Result<Root> {
     let threshold = largest * d as f64 * f64::EPSILON;
     let kept: Vec<usize> = (0..d).filter(|&i| eigen.values[i] > threshold).collect();
     let rank = kept.len();
-    let mut clipped_mass: f64 = eigen.values.iter().filter(|&&value| value <= threshold).map(|value| value.abs()).sum();
+    let clipped = eigen.values.iter().filter(|&&value| value <= threshold);
+    let mut clipped_mass = clipped.fold(0.0, |sum, value| sum + value.abs());
     // Rows √λ v: Λ^½ Uᵀ, rank×d.
     let mut factor = Vec::with_capacity(rank * d);
     for &i in &kept {
@@ -121,8 +122,8 @@ mod tests {
     #[test]
     fn diagonal_covariances() {
         let gaussian = |mean: [f64; 3], variances: [f64; 3]| {
-            let covariance = (0..9).map(|i| if i % 4 == 0 { variances[i / 4] } else { 0.0 }).collect();
-            Moments::from_parts(100, mean.to_vec(), covariance).unwrap()
+            let scatter = (0..9).map(|i| if i % 4 == 0 { 64.0 * variances[i / 4] } else { 0.0 }).collect();
+            Moments::from_parts(65, mean.to_vec(), scatter).unwrap()
         };
         let a = gaussian([0.0, 1.0, 2.0], [1.0, 4.0, 0.0]);
         let b = gaussian([0.5, 1.0, 0.0], [9.0, 4.0, 0.25]);

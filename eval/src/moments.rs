@@ -23,26 +23,22 @@ impl Moments {
         Self { dimension, count: 0, mean: vec![0.0; dimension], scatter: vec![0.0; dimension * dimension] }
     }
 
-    /// Moments from their parts: what [`Moments::count`], [`Moments::mean`] and [`Moments::covariance`] gave.
+    /// Moments from what [`Moments::count`], [`Moments::mean`] and [`Moments::scatter`] gave, bit for bit.
     ///
     /// # Errors
-    /// Fewer than two samples, parts of different dimensions, numbers that are not finite, or a negative variance.
-    pub fn from_parts(count: u64, mean: Vec<f64>, covariance: Vec<f64>) -> Result<Self> {
-        if count < 2 {
-            return Err(Error::TooFewSamples { count });
-        }
+    /// Parts of different dimensions, numbers that are not finite, or a negative sum of squares.
+    pub fn from_parts(count: u64, mean: Vec<f64>, scatter: Vec<f64>) -> Result<Self> {
         let dimension = mean.len();
         let invalid = |problem: String| Err(Error::InvalidMoments { problem });
-        if covariance.len() != dimension * dimension {
-            return invalid(format!("a mean of {dimension} numbers, a covariance of {}", covariance.len()));
+        if scatter.len() != dimension * dimension {
+            return invalid(format!("a mean of {dimension} numbers, a scatter matrix of {}", scatter.len()));
         }
-        if let Some(value) = mean.iter().chain(&covariance).find(|value| !value.is_finite()) {
+        if let Some(value) = mean.iter().chain(&scatter).find(|value| !value.is_finite()) {
             return invalid(format!("{value} among the numbers"));
         }
-        if let Some(value) = (0..dimension).map(|i| covariance[i * dimension + i]).find(|&value| value < 0.0) {
-            return invalid(format!("a variance of {value}"));
+        if let Some(value) = (0..dimension).map(|i| scatter[i * dimension + i]).find(|&value| value < 0.0) {
+            return invalid(format!("a sum of squares of {value}"));
         }
-        let scatter = covariance.into_iter().map(|x| x * (count - 1) as f64).collect();
         Ok(Self { dimension, count, mean, scatter })
     }
 
@@ -123,7 +119,12 @@ impl Moments {
         &self.mean
     }
 
-    /// Unbiased covariance (divided by n - 1), d×d row-major.
+    /// Σ (x - mean)(x - mean)ᵀ, d×d row-major.
+    pub fn scatter(&self) -> &[f64] {
+        &self.scatter
+    }
+
+    /// Unbiased covariance (the scatter divided by n - 1), d×d row-major.
     ///
     /// # Errors
     /// Fewer than two samples.
@@ -201,8 +202,8 @@ mod tests {
         #[test]
         fn parts_give_the_moments_back(rows in prop::collection::vec(prop::array::uniform2(-9.0f32..9.0), 2..20)) {
             let whole = moments(2, &[rows.concat().as_slice()]);
-            let back = Moments::from_parts(whole.count(), whole.mean().to_vec(), whole.covariance().unwrap()).unwrap();
-            assert_close(&back, &whole, 1e-10);
+            let (mean, scatter) = (whole.mean().to_vec(), whole.scatter().to_vec());
+            prop_assert_eq!(Moments::from_parts(whole.count(), mean, scatter).unwrap(), whole);
         }
     }
 
@@ -216,9 +217,8 @@ mod tests {
         assert_eq!(moments, before);
         assert!(matches!(moments.push(&[1.0; 3]), Err(Error::FeatureShape { dimension: 2, found: 3 })));
         assert!(matches!(moments.merge(&Moments::new(3)), Err(Error::DimensionMismatch { left: 2, right: 3 })));
-        assert!(matches!(Moments::from_parts(1, vec![0.0], vec![0.0]), Err(Error::TooFewSamples { count: 1 })));
-        for (mean, covariance) in [(vec![0.0], vec![0.0; 2]), (vec![f64::NAN], vec![0.0]), (vec![0.0], vec![-1.0])] {
-            assert!(matches!(Moments::from_parts(2, mean, covariance), Err(Error::InvalidMoments { .. })));
+        for (mean, scatter) in [(vec![0.0], vec![0.0; 2]), (vec![f64::NAN], vec![0.0]), (vec![0.0], vec![-1.0])] {
+            assert!(matches!(Moments::from_parts(2, mean, scatter), Err(Error::InvalidMoments { .. })));
         }
     }
 }

@@ -1,0 +1,28 @@
+//! Errors of evaluation.
+
+use std::path::PathBuf;
+
+/// What can go wrong in an evaluation. What merely cannot be measured is no error but a row without a value.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// An image of the data set cannot be loaded.
+    #[error(transparent)]
+    Data(#[from] crate::data::DataError),
+    /// The method failed to translate.
+    #[error("cannot translate images: {0}")]
+    Method(#[from] harness_ops::Error),
+    /// A feature extractor, its weights or a metric failed.
+    #[error(transparent)]
+    Metric(#[from] harness_eval::Error),
+    /// The statistics of real images cannot be stored.
+    #[error("cannot write the statistics of real images to {}: {source}", path.display())]
+    Cache {
+        /// File or folder.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// candle failed.
+    #[error(transparent)]
+    Candle(#[from] candle_core::Error),
+}

@@ -1,0 +1,16 @@
+//! Evaluation of a trained method: translations of the validation images, their diversity (LPIPS) and their Fréchet
+//! distance from the training images of the target domain (protocol of the official StarGAN v2 code, section 4 of the
+//! paper).
+
+mod draws;
+mod error;
+mod evaluator;
+mod extractors;
+mod reals;
+mod rows;
+mod task;
+#[cfg(test)]
+mod tests;
+
+pub use error::EvaluateError;
+pub use evaluator::Evaluator;

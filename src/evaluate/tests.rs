@@ -1,0 +1,291 @@
+//! Whole evaluations of small stand-ins for methods on the embedded data set.
+
+use super::{EvaluateError, Evaluator};
+use crate::data::{DataSet, OpenOptions, Split, load};
+use crate::experiment::settings::{DataSource, Dataset, Evaluation, RunSpec, Settings};
+use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result};
+use candle_core::{Device, Tensor};
+use harness_eval::{AlexNet, Lpips, Moments, Normalization, SignedImages, frechet_distance};
+use harness_reports::records::EvaluationRow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const SIZE: usize = 32;
+
+/// What a stand-in does to its input.
+enum Style {
+    /// Nothing.
+    Identity,
+    /// Adds something that differs from call to call.
+    Unsteady(AtomicU32),
+    /// Adds the latent code to the channels.
+    Tint,
+    /// Puts out the reference.
+    Copy,
+    /// NaN where the target is domain 1.
+    Broken,
+}
+
+struct StandIn(Vec<Mode>, Style);
+
+impl Method for StandIn {
+    fn modes(&self) -> Vec<Mode> {
+        self.0.clone()
+    }
+
+    fn latent_dim(&self) -> usize {
+        3
+    }
+
+    fn step(&mut self, _: u64, _: &Batch) -> Result<Losses> {
+        Ok(Vec::new())
+    }
+
+    fn translate(&self, x: &Tensor, y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor> {
+        assert_eq!((x.dim(0)?, x.dim(0)?), (y_src.len(), y_trg.len()));
+        assert_ne!(y_src, y_trg);
+        Ok(match (&self.1, guidance) {
+            (Style::Unsteady(calls), _) => (x + f64::from(calls.fetch_add(1, Ordering::Relaxed)))?,
+            (Style::Tint, Guidance::Latent(z)) => x.broadcast_add(&z.reshape((x.dim(0)?, 3, 1, 1))?)?,
+            (Style::Copy, Guidance::Reference(reference)) => reference.clone(),
+            (Style::Broken, _) if y_trg[0] == 1 => (x * f64::NAN)?,
+            _ => x.clone(),
+        })
+    }
+
+    fn reconstruct(&self, x: &Tensor, _: &Tensor, _: &[u32], _: &[u32]) -> Result<Tensor> {
+        Ok(x.clone())
+    }
+
+    fn state(&self) -> Result<HashMap<String, Tensor>> {
+        Ok(HashMap::new())
+    }
+
+    fn load_state(&mut self, _: &HashMap<String, Tensor>) -> Result<()> {
+        Ok(())
+    }
+
+    fn parameter_counts(&self) -> Vec<(String, usize)> {
+        Vec::new()
+    }
+}
+
+fn spec(evaluation: Evaluation) -> RunSpec {
+    let mut settings = Settings { evaluation, ..Settings::default() };
+    settings.train.image_size = SIZE;
+    let dataset = Dataset { source: DataSource::Shapes, train_per_domain: 6, val_per_domain: 3, ..Dataset::default() };
+    RunSpec {
+        experiment: "test".into(),
+        variant: "F".into(),
+        label: String::new(),
+        dataset_name: "shapes".into(),
+        profile: None,
+        dataset,
+        seed: 777,
+        settings,
+    }
+}
+
+fn small() -> Evaluation {
+    Evaluation { outputs: 3, batch_size: 2, ..Evaluation::default() }
+}
+
+fn open(spec: &RunSpec) -> Arc<DataSet> {
+    let options = OpenOptions { strict: true, image_size: SIZE, cache_dir: None };
+    Arc::new(DataSet::open(&spec.dataset, &options).unwrap())
+}
+
+fn evaluate(evaluation: Evaluation, method: &StandIn, cache: &Path) -> Vec<EvaluationRow> {
+    let spec = spec(evaluation);
+    let evaluator = Evaluator::new(&spec, open(&spec), cache, &Device::Cpu).unwrap();
+    evaluator.evaluate(method, 40, &mut |_, _| ()).unwrap()
+}
+
+fn find<'a>(rows: &'a [EvaluationRow], mode: &str, metric: &str, task: &str, outputs: u64) -> &'a EvaluationRow {
+    let wanted = |row: &&EvaluationRow| {
+        (row.mode.as_str(), row.metric.as_str(), row.task.as_str(), row.outputs) == (mode, metric, task, outputs)
+    };
+    let found: Vec<_> = rows.iter().filter(wanted).collect();
+    assert_eq!(found.len(), 1, "{mode} {metric} {task} {outputs}");
+    found[0]
+}
+
+fn moments(images: &[SignedImages]) -> Moments {
+    let network = AlexNet::bundled().unwrap();
+    let mut moments = Moments::new(AlexNet::POOLED_DIM);
+    images.iter().for_each(|images| moments.push(&network.pooled_conv5(&images.quantize()).unwrap()).unwrap());
+    moments
+}
+
+/// Without a code there is one output per source: no diversity, and the Fréchet distance of exactly those outputs.
+#[test]
+fn a_method_without_a_code() {
+    let cache = tempfile::tempdir().unwrap();
+    let rows = evaluate(small(), &StandIn(vec![Mode::Label], Style::Identity), cache.path());
+    let data = open(&spec(small()));
+    let (source, target) = (&data.domains()[0], &data.domains()[2]);
+    let task = format!("{source}2{target}");
+
+    // Three metrics, six ordered pairs of three domains, and their mean.
+    assert_eq!(rows.len(), 3 * 7);
+    let lpips = find(&rows, "label", "lpips", &task, 1);
+    assert_eq!((lpips.value, lpips.missing.as_deref()), (None, Some("one output per source: no pairs")));
+    let fid = find(&rows, "label", "fid", "mean", 1);
+    assert!(fid.missing.as_ref().unwrap().contains("set evaluation.inception_weights"), "{fid:?}");
+
+    let images = |split, domain: usize| {
+        let indices: Vec<usize> = (0..data.len(split, domain)).collect();
+        SignedImages::from_tensor(&load(&data, split, domain, &indices, SIZE).unwrap()).unwrap()
+    };
+    let expected = frechet_distance(&moments(&[images(Split::Train, 2)]), &moments(&[images(Split::Val, 0)])).unwrap();
+    let found = find(&rows, "label", "fd_alexnet", &task, 1);
+    assert!((found.value.unwrap() / expected.value - 1.0).abs() < 1e-9, "{found:?} {expected:?}");
+    assert_eq!((found.n_real, found.n_fake, found.iteration), (6, 3, 40));
+    let mean = find(&rows, "label", "fd_alexnet", "mean", 1);
+    assert_eq!((mean.n_real, mean.n_fake), (36, 18));
+}
+
+/// "One output per source" is checked, not assumed.
+#[test]
+fn an_unsteady_method_is_found_out() {
+    let cache = tempfile::tempdir().unwrap();
+    let method = StandIn(vec![Mode::Label], Style::Unsteady(AtomicU32::new(0)));
+    let rows = evaluate(small(), &method, cache.path());
+    let reason = find(&rows, "label", "lpips", "mean", 1).missing.clone().unwrap();
+    assert!(reason.contains("a second translation of the same images differs"), "{reason}");
+}
+
+/// The diversity of a latent mode: raw outputs, all pairs, unweighted mean over batches of two and one.
+#[test]
+fn diversity_of_latent_outputs() {
+    let cache = tempfile::tempdir().unwrap();
+    let rows = evaluate(small(), &StandIn(vec![Mode::Latent], Style::Tint), cache.path());
+    let data = open(&spec(small()));
+    let lpips = Lpips::bundled(Normalization::StarganV2).unwrap();
+    let batch = |sources: &[usize]| {
+        let x = load(&data, Split::Val, 0, sources, SIZE).unwrap();
+        let outputs: Vec<SignedImages> = (0..3)
+            .map(|output| {
+                // Domain 0 to 1 is the first task.
+                let z = super::draws::latents(777, 0, output, sources, 3, &Device::Cpu).unwrap();
+                let y = x.broadcast_add(&z.reshape((sources.len(), 3, 1, 1)).unwrap()).unwrap();
+                SignedImages::from_tensor(&y).unwrap()
+            })
+            .collect();
+        lpips.diversity_of_batch(&outputs).unwrap()
+    };
+    let expected = (batch(&[0, 1]) + batch(&[2])) / 2.0;
+    let task = format!("{}2{}", data.domains()[0], data.domains()[1]);
+    let found = find(&rows, "latent", "lpips", &task, 3);
+    assert!((found.value.unwrap() - expected).abs() < 1e-12 && expected > 0.01, "{found:?} {expected}");
+    assert!(found.protocol.starts_with("lpips-alex-v0.1/stargan-v2-batch2/native32/"), "{}", found.protocol);
+    assert_eq!((found.n_real, found.n_fake), (0, 9));
+
+    // The control with one output per source is told apart by its counts alone.
+    let (all, first) = (find(&rows, "latent", "fd_alexnet", &task, 3), find(&rows, "latent", "fd_alexnet", &task, 1));
+    assert_eq!((all.n_fake, first.n_fake, &all.protocol), (9, 3, &first.protocol));
+    assert_ne!(all.value, first.value);
+    assert_eq!(rows.len(), 4 * 7);
+}
+
+/// A validation set smaller than a batch is cycled; copying references of the target domain brings the distance down.
+#[test]
+fn references_of_a_small_validation_set() {
+    let cache = tempfile::tempdir().unwrap();
+    let evaluation = Evaluation { outputs: 4, batch_size: 32, ..Evaluation::default() };
+    let distance = |style| {
+        let rows = evaluate(evaluation.clone(), &StandIn(vec![Mode::Reference], style), cache.path());
+        find(&rows, "reference", "fd_alexnet", "mean", 4).value.unwrap()
+    };
+    let (copied, kept) = (distance(Style::Copy), distance(Style::Identity));
+    assert!(copied < 0.8 * kept, "{copied} {kept}");
+}
+
+#[test]
+fn results_do_not_depend_on_threads_cache_or_earlier_evaluations() {
+    let cache = tempfile::tempdir().unwrap();
+    let method = StandIn(vec![Mode::Latent, Mode::Reference], Style::Tint);
+    let first = evaluate(small(), &method, cache.path());
+    assert!(first.iter().filter(|row| row.value.is_some()).count() >= 2 * 3 * 7);
+    let statistics: Vec<PathBuf> =
+        std::fs::read_dir(cache.path().join("real-statistics")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(statistics.len(), 3, "one file per domain");
+
+    assert_eq!(evaluate(small(), &method, cache.path()), first, "statistics from the cache");
+    std::fs::write(&statistics[0], b"damaged").unwrap();
+    assert_eq!(evaluate(small(), &method, cache.path()), first, "a damaged file is replaced");
+    assert!(std::fs::metadata(&statistics[0]).unwrap().len() > 1000);
+    for threads in [1, 3] {
+        let empty = tempfile::tempdir().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(|| evaluate(small(), &method, empty.path())), first, "{threads} threads");
+    }
+}
+
+#[test]
+fn outputs_that_are_not_finite_leave_gaps() {
+    let cache = tempfile::tempdir().unwrap();
+    let rows = evaluate(small(), &StandIn(vec![Mode::Latent], Style::Broken), cache.path());
+    for metric in ["lpips", "fd_alexnet"] {
+        let of = |targets_one: bool| {
+            let data = open(&spec(small()));
+            let ending = format!("2{}", data.domains()[1]);
+            rows.iter()
+                .filter(|row| row.metric == metric && row.task != "mean" && row.task.ends_with(&ending) == targets_one)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert!(of(true).iter().all(|row| row.missing.as_ref().unwrap().starts_with("the outputs are not finite")));
+        assert!(of(false).iter().all(|row| row.value.is_some()));
+        assert!(find(&rows, "latent", metric, "mean", 3).missing.is_some());
+    }
+}
+
+#[test]
+fn progress_counts_every_image() {
+    let cache = tempfile::tempdir().unwrap();
+    let spec = spec(Evaluation { max_sources: Some(2), max_reals: Some(4), ..small() });
+    let evaluator = Evaluator::new(&spec, open(&spec), cache.path(), &Device::Cpu).unwrap();
+    let count = || {
+        let mut calls = Vec::new();
+        let method = StandIn(vec![Mode::Latent], Style::Tint);
+        let rows = evaluator.evaluate(&method, 0, &mut |done, total| calls.push((done, total))).unwrap();
+        assert_eq!(find(&rows, "latent", "fd_alexnet", "mean", 3).n_real, 6 * 4);
+        assert!(calls.is_sorted());
+        *calls.last().unwrap()
+    };
+    let fakes = 6 * 2 * 3;
+    assert_eq!(count(), (fakes + 3 * 4, fakes + 3 * 4));
+    assert_eq!(count(), (fakes, fakes), "real statistics come from the cache");
+}
+
+#[test]
+fn inception_weights() {
+    let cache = tempfile::tempdir().unwrap();
+    let method = StandIn(vec![Mode::Label], Style::Identity);
+    let weights = |path: PathBuf| Evaluation { inception_weights: Some(path), max_sources: Some(2), ..small() };
+    let absent = cache.path().join("absent.safetensors");
+    let rows = evaluate(weights(absent), &method, cache.path());
+    let reason = find(&rows, "label", "fid", "mean", 1).missing.clone().unwrap();
+    assert!(reason.contains("absent.safetensors does not exist"), "{reason}");
+
+    let broken = cache.path().join("broken.safetensors");
+    std::fs::write(&broken, b"not weights").unwrap();
+    let spec = spec(weights(broken));
+    let error = Evaluator::new(&spec, open(&spec), cache.path(), &Device::Cpu).err().unwrap();
+    assert!(matches!(error, EvaluateError::Metric(_)) && error.to_string().contains("broken.safetensors"), "{error}");
+
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("HARNESS_SHARED_DIR").map_or(beside, PathBuf::from);
+    let real = shared.join("weights/inception_2015_768.safetensors");
+    if !real.exists() {
+        eprintln!("skipped: no file {} (set HARNESS_SHARED_DIR)", real.display());
+        return;
+    }
+    let rows = evaluate(weights(real), &method, cache.path());
+    let row = find(&rows, "label", "fid_768", "mean", 1);
+    assert!(row.value.unwrap() > 0.0 && row.protocol.starts_with("fid_768/pytorch-fid/native32-bilinear299/u8/"));
+    assert!(rows.iter().all(|row| row.metric != "fid"), "a shallow tap never stands in for FID");
+}
