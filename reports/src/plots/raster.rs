@@ -7,6 +7,7 @@ use image::RgbImage;
 use image::imageops::FilterType;
 use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontTransform, IntoFont};
 
