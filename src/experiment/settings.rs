@@ -202,7 +202,11 @@ pub struct Loss {
     pub lambda_latent: f64,
     /// Style reconstruction (needs `style.source = "style_code"`).
     pub lambda_sty: f64,
-    /// Diversity sensitivity at the first iteration (needs a latent or a style code).
+    /// Whether the diversity-sensitive loss is on (needs a latent or a style code). Apart from its weight, because the
+    /// switch belongs to a variant and the weight to a data set (1 for CelebA-HQ, 2 for AFHQ): a data set may set the
+    /// weight without switching the term on. In a resolved specification `lambda_ds` is 0 where this is off.
+    pub diversity: bool,
+    /// Weight of the diversity-sensitive loss at the first iteration.
     pub lambda_ds: f64,
     /// Iteration at which the diversity weight has fallen linearly to 0.
     pub ds_iterations: u64,
@@ -219,6 +223,7 @@ impl Default for Loss {
             lambda_cyc: 1.0,
             lambda_latent: 0.0,
             lambda_sty: 1.0,
+            diversity: true,
             lambda_ds: 1.0,
             ds_iterations: 100_000,
         }

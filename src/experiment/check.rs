@@ -1,0 +1,277 @@
+//! What values may be: ranges of single values, found in any table; and which values go together, found once the
+//! layers of a run are laid over each other.
+
+use super::decode::join;
+use super::error::{Collector, ConfigError};
+use super::node::Node;
+use super::settings::{Architecture, Conditioning, DataSource, Dataset, DiscriminatorHead, Settings, StyleSource};
+use serde::Serialize;
+
+/// Image sizes the networks are defined for (protocol: StarGAN v2 derives all widths and depths from a power of two;
+/// below 16 nothing is left of the 16×16 bottleneck).
+const IMAGE_SIZES: std::ops::RangeInclusive<usize> = 16..=1024;
+
+/// A value out of its range.
+pub(crate) struct Finding {
+    path: &'static str,
+    expected: String,
+}
+
+/// Reports findings at the places of their values in `node`, the table at the dotted path `place`. The built-in
+/// defaults being in range, every finding is about a value that `node` holds.
+pub(crate) fn report(findings: Vec<Finding>, node: &Node, place: &str, errors: &mut Collector) {
+    for Finding { path, expected } in findings {
+        let value = node.lookup(path).unwrap_or(node);
+        let message = format!("`{}` must be {expected}, found {}", join(place, path), value.describe());
+        errors.push(ConfigError::at(value.at.clone(), message));
+    }
+}
+
+#[derive(Default)]
+struct Ranges(Vec<Finding>);
+
+impl Ranges {
+    fn require(&mut self, path: &'static str, holds: bool, expected: impl Into<String>) {
+        if !holds {
+            self.0.push(Finding { path, expected: expected.into() });
+        }
+    }
+
+    fn at_least(&mut self, path: &'static str, value: impl TryInto<u64>, least: u64) {
+        // A count too large for 64 bits is at least anything.
+        let holds = value.try_into().map_or(true, |value| value >= least);
+        self.require(path, holds, format!("at least {least}"));
+    }
+
+    fn weight(&mut self, path: &'static str, value: f64) {
+        self.require(path, value.is_finite() && value >= 0.0, "finite and not negative");
+    }
+
+    fn positive(&mut self, path: &'static str, value: f64) {
+        self.require(path, value.is_finite() && value > 0.0, "finite and greater than 0");
+    }
+
+    fn probability(&mut self, path: &'static str, value: f64) {
+        self.require(path, (0.0..=1.0).contains(&value), "a probability, from 0 to 1");
+    }
+
+    fn decay(&mut self, path: &'static str, value: f64) {
+        self.require(path, (0.0..1.0).contains(&value), "at least 0 and less than 1");
+    }
+}
+
+/// Settings out of range.
+pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
+    let mut ranges = Ranges::default();
+    let r = &mut ranges;
+    r.at_least("generator.base_channels", s.generator.base_channels.unwrap_or(1), 1);
+    r.at_least("generator.max_channels", s.generator.max_channels, 1);
+    r.at_least("style.latent_dim", s.style.latent_dim, 1);
+    r.at_least("style.style_dim", s.style.style_dim, 1);
+    r.at_least("style.hidden_dim", s.style.hidden_dim, 1);
+    r.at_least("discriminator.base_channels", s.discriminator.base_channels.unwrap_or(1), 1);
+    r.at_least("discriminator.max_channels", s.discriminator.max_channels, 1);
+    r.at_least("discriminator.layers", s.discriminator.layers, 1);
+
+    r.weight("loss.r1_gamma", s.loss.r1_gamma);
+    r.weight("loss.lambda_gp", s.loss.lambda_gp);
+    r.weight("loss.lambda_cls", s.loss.lambda_cls);
+    r.weight("loss.lambda_cyc", s.loss.lambda_cyc);
+    r.weight("loss.lambda_latent", s.loss.lambda_latent);
+    r.weight("loss.lambda_sty", s.loss.lambda_sty);
+    r.weight("loss.lambda_ds", s.loss.lambda_ds);
+    r.at_least("loss.ds_iterations", s.loss.ds_iterations, 1);
+
+    r.positive("optimizer.lr", s.optimizer.lr);
+    r.positive("optimizer.mapping_lr", s.optimizer.mapping_lr);
+    r.decay("optimizer.beta1", s.optimizer.beta1);
+    r.decay("optimizer.beta2", s.optimizer.beta2);
+    r.positive("optimizer.eps", s.optimizer.eps);
+    r.weight("optimizer.weight_decay", s.optimizer.weight_decay);
+    r.at_least("optimizer.n_critic", s.optimizer.n_critic, 1);
+    r.decay("ema.decay", s.ema.decay);
+
+    let size = s.train.image_size;
+    let expected = format!("a power of two from {} to {}", IMAGE_SIZES.start(), IMAGE_SIZES.end());
+    r.require("train.image_size", size.is_power_of_two() && IMAGE_SIZES.contains(&size), expected);
+    r.at_least("train.batch_size", s.train.batch_size, 1);
+    r.at_least("train.iterations", s.train.iterations, 1);
+    r.at_least("train.log_every", s.train.log_every, 1);
+    r.at_least("train.sample_every", s.train.sample_every, 1);
+    r.at_least("train.checkpoint_every", s.train.checkpoint_every, 1);
+    r.at_least("train.evaluate_every", s.train.evaluate_every, 1);
+
+    r.probability("augment.crop_probability", s.augment.crop_probability);
+    let area = s.augment.crop_min_area;
+    r.require("augment.crop_min_area", area > 0.0 && area <= 1.0, "greater than 0 and at most 1");
+    r.positive("augment.crop_min_aspect", s.augment.crop_min_aspect);
+    r.positive("augment.crop_max_aspect", s.augment.crop_max_aspect);
+    r.probability("augment.flip_probability", s.augment.flip_probability);
+
+    r.at_least("evaluation.outputs", s.evaluation.outputs, 1);
+    r.at_least("evaluation.batch_size", s.evaluation.batch_size, 1);
+    r.at_least("evaluation.max_sources", s.evaluation.max_sources.unwrap_or(1), 1);
+    // A covariance takes two.
+    r.at_least("evaluation.max_reals", s.evaluation.max_reals.unwrap_or(2), 2);
+    r.at_least("sample.sources_per_domain", s.sample.sources_per_domain, 1);
+    r.at_least("sample.latents", s.sample.latents, 1);
+    r.at_least("sample.references_per_domain", s.sample.references_per_domain, 1);
+    r.at_least("loader.workers", s.loader.workers, 1);
+    r.at_least("loader.prefetch", s.loader.prefetch, 1);
+    ranges.0
+}
+
+/// Fields of a data set out of range.
+pub(crate) fn dataset(d: &Dataset) -> Vec<Finding> {
+    let mut ranges = Ranges::default();
+    let r = &mut ranges;
+    r.require("root", d.root.as_ref().is_none_or(|root| !root.as_os_str().is_empty()), "the path of a folder");
+    r.require("train", !d.train.is_empty(), "the name of a folder");
+    r.require("val", !d.val.is_empty(), "the name of a folder");
+    let distinct =
+        |names: &[String]| names.iter().enumerate().all(|(i, name)| !name.is_empty() && !names[..i].contains(name));
+    let domains = d.domains.as_deref();
+    r.require("domains", domains.is_none_or(|n| n.len() >= 2 && distinct(n)), "two or more different domain names");
+    r.at_least("train_per_domain", d.train_per_domain, 1);
+    r.at_least("val_per_domain", d.val_per_domain, 1);
+    ranges.0
+}
+
+/// Values that do not go together.
+pub(crate) struct Conflict {
+    /// The values, the one to blame first; data-set fields begin with `dataset.`.
+    pub(crate) paths: Vec<&'static str>,
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+#[derive(Default)]
+struct Conflicts(Vec<Conflict>);
+
+impl Conflicts {
+    fn add(&mut self, holds: bool, paths: &[&'static str], message: String, help: impl Into<String>) {
+        if !holds {
+            self.0.push(Conflict { paths: paths.to_vec(), message, help: help.into() });
+        }
+    }
+}
+
+/// The name of an enum value in the file.
+fn name(value: &impl Serialize) -> String {
+    serde_json::to_value(value).map_or(String::new(), |value| value.to_string())
+}
+
+/// Settings of one run that do not go together.
+pub(crate) fn conflicts(s: &Settings, d: &Dataset) -> Vec<Conflict> {
+    let mut found = Conflicts::default();
+    networks(s, &mut found);
+    losses(s, &mut found);
+    let (low, high) = (s.augment.crop_min_aspect, s.augment.crop_max_aspect);
+    found.add(
+        low <= high,
+        &["augment.crop_min_aspect", "augment.crop_max_aspect"],
+        format!("`augment.crop_min_aspect` is {low}, more than `augment.crop_max_aspect`, {high}"),
+        "the smallest aspect ratio comes first",
+    );
+    data(d, &mut found);
+    found.0
+}
+
+fn networks(s: &Settings, found: &mut Conflicts) {
+    let (arch, conditioning) = (s.generator.arch, s.generator.conditioning);
+    let fitting = match arch {
+        Architecture::Stargan => Conditioning::Concat,
+        Architecture::StarganV2 => Conditioning::Adain,
+    };
+    found.add(
+        conditioning == fitting,
+        &["generator.conditioning", "generator.arch"],
+        format!("the generator {} cannot be conditioned by {}", name(&arch), name(&conditioning)),
+        format!("set generator.conditioning = {}, or another generator.arch", name(&fitting)),
+    );
+    let (size, layers) = (s.train.image_size, s.discriminator.layers);
+    let halvings = size.checked_ilog2().unwrap_or(0) as usize;
+    found.add(
+        s.discriminator.arch != Architecture::Stargan || layers <= halvings,
+        &["discriminator.layers", "train.image_size", "discriminator.arch"],
+        format!("a discriminator of {layers} strided layers needs images of at least 2^{layers} pixels, not {size}"),
+        format!("set discriminator.layers to {halvings} or less, or enlarge train.image_size"),
+    );
+}
+
+fn losses(s: &Settings, found: &mut Conflicts) {
+    let (loss, source, head) = (&s.loss, s.style.source, s.discriminator.head);
+    let acgan = head == DiscriminatorHead::Acgan;
+    found.add(
+        acgan || loss.lambda_cls == 0.0,
+        &["loss.lambda_cls", "discriminator.head"],
+        format!("`loss.lambda_cls` is {}, but the discriminator has no classifier", loss.lambda_cls),
+        "set loss.lambda_cls = 0, or discriminator.head = \"acgan\"",
+    );
+    found.add(
+        !acgan || loss.lambda_cls > 0.0,
+        &["loss.lambda_cls", "discriminator.head"],
+        "`discriminator.head` is \"acgan\", but nothing trains its classifier: `loss.lambda_cls` is 0".into(),
+        "set loss.lambda_cls above 0 (StarGAN: 1), or discriminator.head = \"multi_task\"",
+    );
+    found.add(
+        loss.lambda_latent == 0.0 || source == StyleSource::LabelAndLatent,
+        &["loss.lambda_latent", "style.source"],
+        format!("`loss.lambda_latent` is {}, but `style.source` is {}", loss.lambda_latent, name(&source)),
+        "set loss.lambda_latent = 0, or style.source = \"label_and_latent\"",
+    );
+    found.add(
+        loss.lambda_sty == 0.0 || source == StyleSource::StyleCode,
+        &["loss.lambda_sty", "style.source"],
+        format!("`loss.lambda_sty` is {}, but `style.source` is {}", loss.lambda_sty, name(&source)),
+        "set loss.lambda_sty = 0, or style.source = \"style_code\"",
+    );
+    found.add(
+        !loss.diversity || loss.lambda_ds == 0.0 || source != StyleSource::Label,
+        &["loss.diversity", "style.source"],
+        format!("`loss.diversity` is on, but with `style.source` = {} there is nothing to be diverse", name(&source)),
+        "set loss.diversity = false, or style.source = \"style_code\"",
+    );
+    found.add(
+        !s.phases.reference || source == StyleSource::StyleCode,
+        &["phases.reference", "style.source"],
+        format!("`phases.reference` is on, but `style.source` is {}", name(&source)),
+        "set phases.reference = false, or style.source = \"style_code\"",
+    );
+    found.add(
+        !s.phases.reference_trains_style_encoder || s.phases.reference,
+        &["phases.reference_trains_style_encoder", "phases.reference"],
+        "`phases.reference_trains_style_encoder` has no effect without `phases.reference`".into(),
+        "set phases.reference = true, or leave it out",
+    );
+}
+
+fn data(d: &Dataset, found: &mut Conflicts) {
+    let source = name(&d.source);
+    found.add(
+        d.source != DataSource::Folder || d.root.is_some(),
+        &["dataset.source"],
+        "the data set has no `root`".into(),
+        "name its folder with --set dataset.root=PATH, or as root = \"PATH\" in the file",
+    );
+    found.add(
+        d.source != DataSource::Shapes || d.root.is_none(),
+        &["dataset.root", "dataset.source"],
+        format!("`root` has no effect on a data set whose source is {source}: its images are made"),
+        "choose a data set of files, for example with --set 'datasets=[\"NAME\"]'",
+    );
+    let default = Dataset::default();
+    let made = d.source == DataSource::Shapes;
+    for (path, changed) in [
+        ("dataset.train_per_domain", d.train_per_domain != default.train_per_domain),
+        ("dataset.val_per_domain", d.val_per_domain != default.val_per_domain),
+        ("dataset.seed", d.seed != default.seed),
+    ] {
+        found.add(
+            made || !changed,
+            &[path],
+            format!("`{}` has no effect on a data set whose source is {source}", &path["dataset.".len()..]),
+            "leave it out; it belongs to source = \"shapes\"",
+        );
+    }
+}
