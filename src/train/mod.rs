@@ -8,6 +8,9 @@ mod samples;
 mod stop;
 mod trainer;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Cause, TrainError};
 pub use job::{Job, run};
 pub use progress::{Ending, Event, Progress, Silent};
