@@ -141,9 +141,11 @@ impl RunFolder {
     pub fn start(&mut self, iteration: u64, provenance: &Provenance) -> Result<(), StoreError> {
         self.reopen("metrics", metric_rows)?;
         self.reopen("evaluations", evaluation_rows)?;
-        let metrics = Journal::open(&self.path.join("metrics.jsonl"), |row: &MetricRow| row.iteration <= iteration)?;
+        // Without a checkpoint everything is written anew, what precedes the first iteration included.
+        let keeps = |row: u64| iteration > 0 && row <= iteration;
+        let metrics = Journal::open(&self.path.join("metrics.jsonl"), |row: &MetricRow| keeps(row.iteration))?;
         let evaluations =
-            Journal::open(&self.path.join("evaluations.jsonl"), |row: &EvaluationRow| row.iteration <= iteration)?;
+            Journal::open(&self.path.join("evaluations.jsonl"), |row: &EvaluationRow| keeps(row.iteration))?;
         self.live = Some(Live { metrics, evaluations });
 
         let path = self.path.join("provenance.json");

@@ -91,8 +91,12 @@ fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Prog
         restored.map_err(|source| TrainError::Build { action: "restore", source })?;
     }
     folder.start(from, &job.provenance)?;
-    for warning in warnings.into_iter().chain(job.dataset.warnings().iter().map(ToString::to_string)) {
+    for warning in warnings {
         folder.event("warning", &warning)?;
+        progress.show(Event::Note { message: format!("warning: {warning}") });
+    }
+    for warning in job.dataset.warnings() {
+        folder.event("warning", warning)?;
     }
 
     let settings = &spec.settings;

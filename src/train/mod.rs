@@ -13,7 +13,7 @@ mod tests;
 
 pub use error::{Cause, TrainError};
 pub use job::{Job, run};
-pub use progress::{Ending, Event, Progress, Silent};
+pub use progress::{Ending, Event, Progress};
 pub use samples::{SampleError, Sampler};
 pub use stop::Stop;
 pub use trainer::{Parts, Trainer};

@@ -60,11 +60,3 @@ pub trait Progress: Send {
     /// Shows `event`.
     fn show(&mut self, event: Event);
 }
-
-/// Shows nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn show(&mut self, _: Event) {}
-}

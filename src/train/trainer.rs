@@ -2,7 +2,7 @@
 
 use super::{Cause, Event, Progress, Stop, TrainError, losses};
 use crate::experiment::settings::Train;
-use crate::methods::{Batch, Method};
+use crate::methods::{Batch, Losses, Method};
 use crate::store::RunFolder;
 use harness_reports::records::{EvaluationRow, MetricRow, Sheet};
 use std::time::{Duration, Instant};
@@ -62,9 +62,10 @@ impl Trainer<'_> {
         } else if !self.stop.requested() {
             self.look(from)?;
         }
+        let mut unread = None;
         for iteration in from..total {
             if self.stop.requested() {
-                return self.stopped(iteration, iteration == from);
+                return self.stopped(iteration, iteration == from, unread);
             }
             clock.start();
             let batch = (self.parts.next_batch)().map_err(TrainError::Data)?;
@@ -72,8 +73,10 @@ impl Trainer<'_> {
             let step = self.parts.method.step(iteration, &batch);
             let losses = step.map_err(|source| TrainError::Step { iteration: finished, source })?;
             let values = if self.reads(finished) {
+                unread = None;
                 losses::read(&losses, finished, self.train.log_every)?
             } else {
+                unread = Some(losses);
                 Vec::new()
             };
             let seconds = clock.stop();
@@ -103,8 +106,12 @@ impl Trainer<'_> {
         finished == train.iterations || self.stop.requested() || cadences.iter().any(|every| due(*every, finished))
     }
 
-    /// Writes the checkpoint that a stopped run resumes from, unless it is there.
-    fn stopped(&mut self, iteration: u64, nothing_done: bool) -> Result<bool, TrainError> {
+    /// Writes the checkpoint that a stopped run resumes from, unless it is there. Scalars of the last step that have
+    /// not been read yet are read now: a checkpoint never follows a broken loss.
+    fn stopped(&mut self, iteration: u64, nothing_done: bool, unread: Option<Losses>) -> Result<bool, TrainError> {
+        if let Some(losses) = unread {
+            losses::read(&losses, iteration, self.train.log_every)?;
+        }
         if !nothing_done && !due(self.train.checkpoint_every, iteration) {
             self.checkpoint(iteration)?;
         }
