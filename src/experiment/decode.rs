@@ -37,7 +37,7 @@ fn prune(node: &mut Node, path: &[String]) -> bool {
 
 /// Why a node does not fit its type. Boxed, since serde returns it from every call.
 #[derive(Debug)]
-struct Error(Box<Inner>);
+pub(crate) struct Error(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {

@@ -30,12 +30,6 @@ impl ConfigError {
         self
     }
 
-    /// Adds what to do about it, if there is something to say.
-    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
-        self.help = help;
-        self
-    }
-
     /// Adds the variant in which it shows.
     pub(crate) fn in_variant(mut self, key: &str) -> Self {
         self.variants.push(key.to_string());
@@ -86,7 +80,7 @@ impl Diagnostic for ConfigError {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let at = self.at.as_ref()?;
-        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(Some("here".into()), at.span()))))
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(None, at.span()))))
     }
 }
 
@@ -107,7 +101,7 @@ impl ConfigErrors {
 
     /// The errors with the offending lines and carets beneath them.
     pub fn render(&self, theme: GraphicalTheme) -> String {
-        let handler = GraphicalReportHandler::new_themed(theme);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(100);
         let mut out = String::new();
         for error in &self.errors {
             // Writing into a String fails only if the handler cannot read the span; the plain line then has to do.
@@ -171,10 +165,6 @@ impl Collector {
                 }
             }
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.errors.is_empty()
     }
 
     /// All errors, in the order of the text, or the value if there are none.

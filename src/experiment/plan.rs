@@ -198,7 +198,7 @@ impl Experiment {
                 None => settings_node.lookup(path),
             });
             let is_data = conflict.paths.iter().all(|path| path.starts_with("dataset."));
-            let at = written.map_or(&dataset_node.key_at, |node| &node.at).clone();
+            let at = written.map_or(&dataset_node.at, |node| &node.at).clone();
             let error = ConfigError::at(at, conflict.message).help(conflict.help);
             errors.push(if is_data { error } else { error.in_variant(variant) });
         }
