@@ -2,6 +2,7 @@
 //! resampling: the numerical ground of the harness.
 
 pub mod random;
+pub mod resize;
 
 mod error;
 pub use error::{Error, Result};

@@ -1,0 +1,25 @@
+//! Data sets: image folders, the embedded procedural set, MNIST and CIFAR-10; and what turns them into training
+//! batches (balanced sampling, augmentation, prefetching).
+
+pub mod augment;
+pub mod sampler;
+pub mod shapes;
+
+mod check;
+mod classes;
+mod dataset;
+mod decode;
+mod error;
+mod folder;
+mod image_cache;
+mod loader;
+mod scan_cache;
+mod tensors;
+
+pub use check::{CheckReport, DomainReport, SplitReport, check};
+pub use dataset::{DataSet, OpenOptions, SkippedImage, Split};
+pub use decode::decode;
+pub use error::DataError;
+pub use loader::{LoaderOptions, TrainLoader};
+pub use shapes::export::{ShapesExport, make_shapes};
+pub use tensors::{images_to_tensor, load, tensor_to_images};
