@@ -46,8 +46,11 @@ fn show(args: &Show) -> Result<(), Error> {
     let experiment = args.selection.load()?;
     let mut options = args.selection.options();
     let Some(variant) = &args.variant else {
-        let plan = experiment.plan(&options)?;
-        return overview(&experiment, &plan, args.format.format);
+        let runs = experiment.plan(&options)?.runs.len();
+        if options.only.is_empty() {
+            options.only = experiment.variants().into_iter().map(str::to_owned).collect();
+        }
+        return overview(&experiment, &experiment.plan(&options)?, runs, args.format.format);
     };
     if options.only.is_empty() {
         options.only.push(variant.clone());
@@ -91,7 +94,8 @@ struct Profile {
     description: String,
 }
 
-fn overview(experiment: &Experiment, plan: &Plan, format: Format) -> Result<(), Error> {
+/// All variants; `runs` is how many runs the experiment asks for as it stands.
+fn overview(experiment: &Experiment, plan: &Plan, runs: usize, format: Format) -> Result<(), Error> {
     let variants = plan.variants.iter().map(|variant| Variant {
         name: &variant.key,
         label: &variant.label,
@@ -107,7 +111,7 @@ fn overview(experiment: &Experiment, plan: &Plan, format: Format) -> Result<(), 
         variants: variants.collect(),
         datasets: experiment.datasets(),
         profiles: profiles.map(|profile| Profile { name: profile.name, description: profile.description }).collect(),
-        runs: plan.runs.len(),
+        runs,
     };
     if format == Format::Json {
         return output::print_json(&overview);
