@@ -1,9 +1,11 @@
-//! Resampling of 8-bit RGB images that gives the same bytes as Pillow's `Image.resize`.
+//! Resampling of 8-bit RGB images that gives the same bytes as Pillow's `Image.resize` (versions 3 to 12).
 //!
 //! Resizing is part of every protocol that compares images, and Pillow's differs from other libraries by a level here
 //! and there: the horizontal pass comes first and is rounded to 8 bits before the vertical one, weights are 22-bit
 //! fixed point, and the filter is widened when shrinking (antialiasing). This is that arithmetic (Pillow's
-//! `libImaging/Resample.c`). One image is resized on one thread: callers have many images and parallelise over them.
+//! `libImaging/Resample.c`). Pillow 13 takes the vertical pass first where the height shrinks more than the width
+//! (python-pillow/Pillow#9549), which changes single levels there; square images resized to squares are the same.
+//! One image is resized on one thread: callers have many images and parallelise over them.
 
 /// What can be wrong with the arguments of a resize.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -209,8 +211,7 @@ fn taps(input: usize, output: usize, filter: Filter) -> Vec<Taps> {
             // Float-to-integer casts truncate like C's; a negative bound saturates to 0, which is Pillow's clamp.
             let first = (centre - support + 0.5) as usize;
             let end = ((centre + support + 0.5) as usize).min(input);
-            let weights: Vec<f64> =
-                (first..end).map(|x| filter.weight((x as f64 - centre + 0.5) * shrink)).collect();
+            let weights: Vec<f64> = (first..end).map(|x| filter.weight((x as f64 - centre + 0.5) * shrink)).collect();
             let total = weights.iter().fold(0.0, |sum, w| sum + w);
             let normalise = if total == 0.0 { 1.0 } else { 1.0 / total };
             Taps { first, weights: weights.into_iter().map(|w| fixed_point(w * normalise)).collect() }
@@ -273,10 +274,9 @@ mod tests {
         assert_eq!(error.to_string(), "source image has no pixels: 0x2");
         let error = resize(Rgb8 { width: 3, ..image }, 4, 4, Filter::Bilinear).unwrap_err();
         assert_eq!(error, ResizeError::BufferLength { width: 3, height: 2, expected: 18, found: 12 });
-        for source_box in [
-            SourceBox { x: 1, y: 0, width: 2, height: 2 },
-            SourceBox { x: 0, y: usize::MAX, width: 1, height: 2 },
-        ] {
+        for source_box in
+            [SourceBox { x: 1, y: 0, width: 2, height: 2 }, SourceBox { x: 0, y: usize::MAX, width: 1, height: 2 }]
+        {
             let error = crop_resize(image, source_box, 4, 4, Filter::Bilinear).unwrap_err();
             assert_eq!(error, ResizeError::BoxOutside { source_box, width: 2, height: 2 });
         }

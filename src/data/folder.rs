@@ -143,10 +143,8 @@ fn domains(split_dirs: &[PathBuf; 2], spec: &Dataset) -> Result<Vec<String>, Dat
     for (names, (dir, other)) in found.iter().zip([(&split_dirs[0], &split_dirs[1]), (&split_dirs[1], &split_dirs[0])])
     {
         if let Some(name) = domains.iter().find(|name| !names.contains(name)) {
-            let advice = format!(
-                "{} has this domain: add its images here too, or leave it out with `domains`",
-                other.display()
-            );
+            let advice =
+                format!("{} has this domain: add its images here too, or leave it out with `domains`", other.display());
             return Err(DataError::MissingFolder { path: dir.join(name), advice });
         }
     }

@@ -15,6 +15,8 @@ mod image_cache;
 mod loader;
 mod scan_cache;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 pub use check::{CheckReport, DomainReport, SplitReport, check};
 pub use dataset::{DataSet, OpenOptions, SkippedImage, Split};

@@ -100,7 +100,8 @@ impl ScanCache {
         let mut warning = None;
         if let (true, Some(file)) = (news, &self.file) {
             let mut files = self.known.files;
-            files.extend(candidates.iter().map(|c| c.relative.clone()).zip(entries.into_iter().map(|(entry, _)| entry)));
+            files
+                .extend(candidates.iter().map(|c| c.relative.clone()).zip(entries.into_iter().map(|(entry, _)| entry)));
             if let Err(error) = save(file, &Contents { version: VERSION, files }) {
                 warning = Some(format!("{}: {error}; images will be checked again next time", file.display()));
             }

@@ -121,10 +121,7 @@ mod tests {
             for domain in 0..3 {
                 assert_eq!(folder.len(split, domain), drawn.len(split, domain));
                 for index in 0..folder.len(split, domain) {
-                    assert_eq!(
-                        folder.image(split, domain, index).unwrap(),
-                        drawn.image(split, domain, index).unwrap()
-                    );
+                    assert_eq!(folder.image(split, domain, index).unwrap(), drawn.image(split, domain, index).unwrap());
                     let name = folder.name(split, domain, index);
                     assert_eq!(name, drawn.name(split, domain, index));
                     let entry = factors.iter().find(|entry| entry.file == name).unwrap();

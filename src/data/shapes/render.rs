@@ -206,7 +206,8 @@ mod tests {
     fn distances_are_distances() {
         for distance in [rounded_square, rounded_triangle] {
             for (u, v) in (0..400).map(|i| (f64::from(i % 20) * 0.2 - 2.0, f64::from(i / 20) * 0.2 - 2.0)) {
-                let slope = (distance(u + 1e-6, v) - distance(u, v)).hypot(distance(u, v + 1e-6) - distance(u, v)) / 1e-6;
+                let slope =
+                    (distance(u + 1e-6, v) - distance(u, v)).hypot(distance(u, v + 1e-6) - distance(u, v)) / 1e-6;
                 assert!(slope < 1.001, "slope {slope} at {u} {v}");
             }
         }
