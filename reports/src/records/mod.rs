@@ -13,10 +13,22 @@
 //!   samples/ITERATION/{NAME}.png and {NAME}.json (SheetRecord)
 //! ```
 
+mod catalog;
+mod frames;
+mod lines;
+mod load;
+mod parquet;
 mod rows;
 mod run;
 mod sheet;
 
+pub use catalog::{catalog, query};
+pub use frames::{evaluation_frame, evaluation_rows, metric_frame, metric_rows};
+pub use lines::read_lines;
+pub use load::RunFolder;
+pub use parquet::{close_tables, read_parquet, write_parquet};
 pub use rows::{EvaluationRow, EventRow, MetricRow};
 pub use run::{FORMAT_VERSION, ProvenanceRecord, RunRecord, RunState, StateRecord};
 pub use sheet::{Sheet, SheetCell, SheetRecord};
+
+pub(crate) use load::PARAMETERS;

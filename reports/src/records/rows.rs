@@ -1,15 +1,17 @@
 //! Rows of the append-only tables.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One logged scalar of training, for example a loss term.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricRow {
     /// Iterations finished when the value was taken.
     pub iteration: u64,
-    /// Name, for example `D/latent_real`, `G/latent_cyc`, `G/lambda_ds`.
+    /// Name, for example `D/latent_real`, `G/latent_cyc`, `G/lambda_ds`. The trainable parameters of a network are
+    /// logged once, as `parameters/NETWORK`.
     pub name: String,
-    /// Value.
+    /// Value. Not a number and infinite values are `null` in JSON lines and read back as not a number.
+    #[serde(deserialize_with = "nan_from_null")]
     pub value: f64,
     /// Seconds of training so far, over all starts of the run.
     pub seconds: f64,
@@ -49,4 +51,9 @@ pub struct EventRow {
     pub kind: String,
     /// One line for people.
     pub message: String,
+}
+
+/// Reads a number, `null` as not a number: JSON has no other way to say that a loss diverged.
+fn nan_from_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

@@ -1,0 +1,106 @@
+//! HTML of tables and text.
+
+use crate::tables::{TextCell, TextRow, TextTable, Verdict};
+
+/// Escapes text for content and attribute values.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// A table with its caption, footnotes and legend. `id` makes footnote links unique on the page.
+pub(crate) fn table(table: &TextTable, id: &str) -> String {
+    let mut html = format!("<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead>\n", escape(&table.caption));
+    if table.groups.iter().any(|(name, _)| !name.is_empty()) {
+        html += "<tr class=\"groups\">";
+        for (name, span) in &table.groups {
+            html += &format!("<th colspan=\"{span}\">{}</th>", escape(name));
+        }
+        html += "</tr>\n";
+    }
+    html += "<tr>";
+    for (column, name) in table.header.iter().enumerate() {
+        let class = if column < table.text_columns { " class=\"text\"" } else { "" };
+        html += &format!("<th{class} scope=\"col\">{}</th>", escape(name));
+    }
+    html += "</tr>\n</thead>\n<tbody>\n";
+    for row in &table.rows {
+        match row {
+            TextRow::Section(name) => {
+                let span = table.header.len();
+                html += &format!("<tr class=\"section\"><td colspan=\"{span}\">{}</td></tr>\n", escape(name));
+            }
+            TextRow::Cells(cells) => {
+                html += "<tr>";
+                for (column, content) in cells.iter().enumerate() {
+                    html += &cell(content, column < table.text_columns, id);
+                }
+                html += "</tr>\n";
+            }
+        }
+    }
+    html += "</tbody></table></div>\n";
+    if !table.footnotes.is_empty() {
+        html += "<ol class=\"notes\">\n";
+        for (index, note) in table.footnotes.iter().enumerate() {
+            html += &format!("<li id=\"{id}-note-{}\">{}</li>\n", index + 1, escape(note));
+        }
+        html += "</ol>\n";
+    }
+    if !table.legend.is_empty() {
+        html += "<ul class=\"notes\">\n";
+        for line in &table.legend {
+            html += &format!("<li>{}</li>\n", escape(line));
+        }
+        html += "</ul>\n";
+    }
+    html
+}
+
+fn cell(cell: &TextCell, text: bool, id: &str) -> String {
+    let mut classes = Vec::new();
+    if text {
+        classes.push("text");
+    }
+    if text && cell.text.chars().count() > 60 {
+        classes.push("wide");
+    }
+    if cell.best {
+        classes.push("best");
+    }
+    let mut content = escape(&cell.text);
+    if let Some(verdict) = cell.verdict {
+        let class = class_of(verdict);
+        content = if verdict.words() == cell.text {
+            format!("<span class=\"{class}\">{content}</span>")
+        } else {
+            format!("{content}<span class=\"tag {class}\" title=\"{}\">{}</span>", verdict.words(), verdict.mark())
+        };
+    }
+    if !cell.notes.is_empty() {
+        let links: Vec<_> =
+            cell.notes.iter().map(|note| format!("<a href=\"#{id}-note-{0}\">{0}</a>", note + 1)).collect();
+        content += &format!("<sup>{}</sup>", links.join(","));
+    }
+    let class = if classes.is_empty() { String::new() } else { format!(" class=\"{}\"", classes.join(" ")) };
+    format!("<td{class}>{content}</td>")
+}
+
+fn class_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Reproduced => "reproduced",
+        Verdict::Close => "close",
+        Verdict::NotReproduced => "not-reproduced",
+        Verdict::NotComparable => "not-comparable",
+    }
+}

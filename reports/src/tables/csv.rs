@@ -1,0 +1,92 @@
+//! CSV (RFC 4180), for machines: full precision, one row per number.
+
+use super::summary::{Cell, Summary};
+use super::text::{TextRow, TextTable};
+use super::verdict::Judgement;
+
+/// The summary in long form: one line per row and column, with the published number where it is held against one.
+pub fn summary_csv(summary: &Summary, judgements: &[Judgement]) -> String {
+    let mut text = String::from(
+        "dataset,variant,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,missing,\
+         published,published_spread,certainty,verdict,why\n",
+    );
+    let mut told: Vec<&Judgement> = Vec::new();
+    for (place, row) in summary.rows.iter().enumerate() {
+        let head = [row.dataset.as_str(), &row.variant, &row.label, row.profile.as_deref().unwrap_or_default()];
+        for (column, cell) in summary.columns.iter().zip(&summary.cells[place]) {
+            let judgement = judgements.iter().find(|j| {
+                j.row == place
+                    && j.metric == column.metric
+                    && !column.control
+                    && column.guidance == super::Guidance::Latent
+            });
+            told.extend(judgement);
+            let (outputs, seeds, mean, std, missing) = match cell {
+                Cell::Value(e) => (
+                    e.outputs.to_string(),
+                    e.n.to_string(),
+                    e.mean.to_string(),
+                    e.std.map(|std| std.to_string()).unwrap_or_default(),
+                    String::new(),
+                ),
+                Cell::Missing(reason) => (String::new(), "0".into(), String::new(), String::new(), reason.clone()),
+            };
+            let control = column.control.to_string();
+            let middle = [
+                column.guidance.word(),
+                &control,
+                &column.metric,
+                &column.protocol,
+                &outputs,
+                &seeds,
+                &mean,
+                &std,
+                &missing,
+            ];
+            line(&mut text, head.into_iter().chain(middle).map(String::from).chain(published(judgement)));
+        }
+        // Published numbers that no column of ours stands beside are still listed.
+        for judgement in judgements.iter().filter(|j| j.row == place) {
+            if !told.contains(&judgement) {
+                told.push(judgement);
+                let middle = ["latent", "false", &judgement.metric, "", "", "0", "", "", "not evaluated"];
+                line(&mut text, head.into_iter().chain(middle).map(String::from).chain(published(Some(judgement))));
+            }
+        }
+    }
+    text
+}
+
+fn published(judgement: Option<&Judgement>) -> [String; 5] {
+    judgement.map_or_else(Default::default, |j| {
+        [
+            j.published.value.to_string(),
+            j.published.spread.map(|s| s.to_string()).unwrap_or_default(),
+            j.published.certainty.word().into(),
+            j.verdict.words().into(),
+            j.why.clone(),
+        ]
+    })
+}
+
+/// Any text table, header and cells only.
+pub fn text_csv(table: &TextTable) -> String {
+    let mut text = String::new();
+    line(&mut text, table.header.iter().cloned());
+    for row in &table.rows {
+        if let TextRow::Cells(cells) = row {
+            line(&mut text, cells.iter().map(|cell| cell.text.clone()));
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, fields: impl Iterator<Item = String>) {
+    let fields: Vec<_> = fields.map(|field| quote(&field)).collect();
+    text.push_str(&fields.join(","));
+    text.push('\n');
+}
+
+fn quote(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.into() }
+}

@@ -1,0 +1,262 @@
+//! The numbers of the final evaluations, pooled over seeds.
+
+use super::metric::metric_name;
+use super::rows::Row;
+use crate::ReportError;
+use crate::records::{EvaluationRow, RunFolder, RunState, evaluation_frame, evaluation_rows};
+use polars::prelude::{Column as SeriesColumn, *};
+use polars::sql::SQLContext;
+use std::collections::BTreeMap;
+
+/// What guided the translations of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guidance {
+    /// A latent code; for configurations without a code, the label alone.
+    Latent,
+    /// A reference image.
+    Reference,
+}
+
+impl Guidance {
+    /// The guidance under which an evaluation mode is listed.
+    pub fn of_mode(mode: &str) -> Self {
+        if mode == "reference" { Self::Reference } else { Self::Latent }
+    }
+
+    /// `latent` or `reference`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Latent => "latent",
+            Self::Reference => "reference",
+        }
+    }
+}
+
+/// A column: one quantity under one protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Guidance.
+    pub guidance: Guidance,
+    /// Whether it is the control with one output per source image.
+    pub control: bool,
+    /// Metric.
+    pub metric: String,
+    /// Protocol id.
+    pub protocol: String,
+}
+
+/// A number pooled over training seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Mean over seeds.
+    pub mean: f64,
+    /// Sample standard deviation over seeds; `None` for one seed.
+    pub std: Option<f64>,
+    /// Seeds.
+    pub n: usize,
+    /// Outputs per source image.
+    pub outputs: u64,
+}
+
+/// A cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// There is a number.
+    Value(Estimate),
+    /// There is none, and this is why.
+    Missing(String),
+}
+
+impl Cell {
+    /// The number, if there is one.
+    pub fn estimate(&self) -> Option<&Estimate> {
+        match self {
+            Self::Value(estimate) => Some(estimate),
+            Self::Missing(_) => None,
+        }
+    }
+}
+
+/// Rows, columns and cells of the final evaluations (means over tasks).
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Rows.
+    pub rows: Vec<Row>,
+    /// Columns.
+    pub columns: Vec<Column>,
+    /// `cells[row][column]`.
+    pub cells: Vec<Vec<Cell>>,
+}
+
+/// The rows of a run's last evaluation: those of its last evaluated iteration. Unfinished runs have none.
+pub(crate) fn final_rows(run: &RunFolder) -> Result<Vec<EvaluationRow>, ReportError> {
+    if !run.finished() {
+        return Ok(Vec::new());
+    }
+    let frame = run
+        .evaluations
+        .clone()
+        .lazy()
+        .filter(col("iteration").eq(col("iteration").max()))
+        .collect()
+        .and_then(|frame| evaluation_rows(&frame));
+    frame.map_err(ReportError::frame(run.path.display()))
+}
+
+/// Whether `row` is the control with one output of an evaluation that has several.
+pub(crate) fn is_control(row: &EvaluationRow, all: &[EvaluationRow]) -> bool {
+    row.outputs == 1
+        && all.iter().any(|other| other.outputs > 1 && other.mode == row.mode && other.metric == row.metric)
+}
+
+/// Pools the final evaluations of finished runs. Two protocol ids never share a column.
+///
+/// # Errors
+/// [`ReportError::Frame`].
+pub fn summarise(runs: &[RunFolder], rows: Vec<Row>) -> Result<Summary, ReportError> {
+    let mut finals = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        for run in &row.runs {
+            let all = final_rows(&runs[*run])?;
+            for evaluation in all.iter().filter(|e| e.task == "mean") {
+                finals.push((place, *run, is_control(evaluation, &all), evaluation.clone()));
+            }
+        }
+    }
+    let mut columns: Vec<Column> = Vec::new();
+    for (.., control, e) in &finals {
+        let column = Column {
+            guidance: Guidance::of_mode(&e.mode),
+            control: *control,
+            metric: e.metric.clone(),
+            protocol: e.protocol.clone(),
+        };
+        if !columns.contains(&column) {
+            columns.push(column);
+        }
+    }
+    columns
+        .sort_by_key(|c| (c.control, c.guidance, metric_name(&c.metric).order(), c.metric.clone(), c.protocol.clone()));
+    let pooled = pool(&finals).map_err(ReportError::frame("pooling over seeds"))?;
+    let cells = rows
+        .iter()
+        .enumerate()
+        .map(|(place, row)| columns.iter().map(|column| cell(runs, row, place, column, &finals, &pooled)).collect())
+        .collect();
+    Ok(Summary { rows, columns, cells })
+}
+
+type Final = (usize, usize, bool, EvaluationRow);
+type Key = (usize, Guidance, String, String, u64);
+
+/// Mean, sample standard deviation and count per row, guidance, metric, protocol and number of outputs.
+fn pool(finals: &[Final]) -> PolarsResult<BTreeMap<Key, Estimate>> {
+    let evaluations: Vec<_> = finals.iter().map(|f| f.3.clone()).collect();
+    let mut frame = evaluation_frame(&evaluations)?;
+    frame.with_column(SeriesColumn::new("place".into(), finals.iter().map(|f| f.0 as u64).collect::<Vec<_>>()))?;
+    frame.with_column(SeriesColumn::new(
+        "guidance".into(),
+        finals.iter().map(|f| Guidance::of_mode(&f.3.mode).word()).collect::<Vec<_>>(),
+    ))?;
+    let mut context = SQLContext::new();
+    context.register("evaluations", frame.lazy());
+    let table = context
+        .execute(
+            "SELECT place, guidance, metric, protocol, outputs, \
+                    AVG(value) AS mean, STDDEV(value) AS std, COUNT(value) AS n \
+             FROM evaluations WHERE value IS NOT NULL GROUP BY place, guidance, metric, protocol, outputs",
+        )?
+        .collect()?;
+    let n = table.column("n")?.cast(&DataType::UInt64)?;
+    let mut pooled = BTreeMap::new();
+    for i in 0..table.height() {
+        let text = |name: &str| -> PolarsResult<String> {
+            Ok(table.column(name)?.str()?.get(i).unwrap_or_default().to_string())
+        };
+        let count = |name: &str| -> PolarsResult<u64> { Ok(table.column(name)?.u64()?.get(i).unwrap_or_default()) };
+        let guidance = if text("guidance")? == "reference" { Guidance::Reference } else { Guidance::Latent };
+        let key = (count("place")? as usize, guidance, text("metric")?, text("protocol")?, count("outputs")?);
+        let estimate = Estimate {
+            mean: table.column("mean")?.f64()?.get(i).unwrap_or(f64::NAN),
+            std: table.column("std")?.f64()?.get(i),
+            n: n.u64()?.get(i).unwrap_or_default() as usize,
+            outputs: key.4,
+        };
+        pooled.insert(key, estimate);
+    }
+    Ok(pooled)
+}
+
+fn cell(
+    runs: &[RunFolder],
+    row: &Row,
+    place: usize,
+    column: &Column,
+    finals: &[Final],
+    pooled: &BTreeMap<Key, Estimate>,
+) -> Cell {
+    let here = |f: &&Final| {
+        f.0 == place
+            && Guidance::of_mode(&f.3.mode) == column.guidance
+            && f.3.metric == column.metric
+            && f.3.protocol == column.protocol
+    };
+    // A configuration that has one output anyway is its own control.
+    let outputs = finals
+        .iter()
+        .filter(here)
+        .filter(|f| f.2 == column.control || (column.control && f.3.outputs == 1))
+        .map(|f| f.3.outputs)
+        .max();
+    if let Some(outputs) = outputs {
+        let key = (place, column.guidance, column.metric.clone(), column.protocol.clone(), outputs);
+        if let Some(estimate) = pooled.get(&key) {
+            return Cell::Value(estimate.clone());
+        }
+        let reason = finals.iter().filter(here).find_map(|f| f.3.missing.clone());
+        return Cell::Missing(reason.unwrap_or_else(|| "no value and no reason were recorded".into()));
+    }
+    Cell::Missing(absence(runs, row, place, column, finals))
+}
+
+/// Why a row has no evaluation for a column.
+fn absence(runs: &[RunFolder], row: &Row, place: usize, column: &Column, finals: &[Final]) -> String {
+    if let Some(run) = row.runs.iter().map(|run| &runs[*run]).find(|run| !run.finished()) {
+        if row.runs.iter().all(|run| !runs[*run].finished()) {
+            return unfinished(run);
+        }
+    }
+    let mine: Vec<_> = finals.iter().filter(|f| f.0 == place).collect();
+    if mine.is_empty() {
+        return "the run has no evaluation".into();
+    }
+    let same_mode: Vec<_> = mine.iter().filter(|f| Guidance::of_mode(&f.3.mode) == column.guidance).collect();
+    if same_mode.is_empty() {
+        return match column.guidance {
+            Guidance::Reference => "no style encoder: there is no reference-guided mode".into(),
+            Guidance::Latent => "not evaluated under latent guidance".into(),
+        };
+    }
+    if same_mode.iter().any(|f| f.3.metric == column.metric) {
+        return if column.control {
+            "no control with one output was evaluated".into()
+        } else {
+            "evaluated under another protocol, see its own column".into()
+        };
+    }
+    format!("{} was not evaluated", metric_name(&column.metric).label)
+}
+
+/// One line on a run that is not finished.
+pub(crate) fn unfinished(run: &RunFolder) -> String {
+    let (at, of) = (run.state.iteration, run.state.iterations);
+    let state = match run.state.state {
+        RunState::Planned => "is planned and has not started".to_string(),
+        RunState::Running => format!("is running, at iteration {at} of {of}"),
+        RunState::Finished => "is finished".to_string(),
+        RunState::Failed => format!("failed at iteration {at} of {of}"),
+        RunState::Interrupted => format!("was interrupted at iteration {at} of {of}"),
+    };
+    let reason = run.state.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("run {} {state}{reason}", run.short_id())
+}

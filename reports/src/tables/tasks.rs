@@ -1,0 +1,134 @@
+//! Numbers per task (source domain → target domain).
+
+use super::comparison::estimate_text;
+use super::metric::{decimals, metric_name};
+use super::rows::Row;
+use super::summary::{Estimate, Guidance, final_rows, is_control, unfinished};
+use super::text::{TextCell, TextRow, TextTable};
+use crate::ReportError;
+use crate::records::RunFolder;
+use std::collections::BTreeMap;
+
+/// What a per-task table is about: guidance, place of the metric, metric and protocol.
+type Subject = (Guidance, usize, String, String);
+
+/// One table per guidance, metric and protocol: rows are variants, columns tasks and their mean. Controls with one
+/// output are left out.
+///
+/// # Errors
+/// [`ReportError::Frame`].
+pub fn task_tables(runs: &[RunFolder], rows: &[Row]) -> Result<Vec<TextTable>, ReportError> {
+    let mut values: BTreeMap<Subject, BTreeMap<(usize, String), Vec<f64>>> = BTreeMap::new();
+    let mut reasons: BTreeMap<(Subject, usize), String> = BTreeMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        for run in &row.runs {
+            let all = final_rows(&runs[*run])?;
+            for e in all.iter().filter(|e| !is_control(e, &all)) {
+                let order = metric_name(&e.metric).order();
+                let subject = (Guidance::of_mode(&e.mode), order, e.metric.clone(), e.protocol.clone());
+                match (e.value, &e.missing) {
+                    (Some(value), _) => {
+                        values.entry(subject).or_default().entry((place, e.task.clone())).or_default().push(value);
+                    }
+                    (None, Some(reason)) => {
+                        reasons.insert((subject, place), reason.clone());
+                    }
+                    (None, None) => {}
+                }
+            }
+        }
+    }
+    let mut tables = Vec::new();
+    for (subject, cells) in &values {
+        let tasks = task_order(runs, rows, cells);
+        if tasks.iter().all(|task| task == "mean") {
+            continue;
+        }
+        tables.push(one(runs, rows, subject, cells, &tasks, &reasons));
+    }
+    Ok(tables)
+}
+
+/// Tasks in the order of the domains, the mean last.
+fn task_order(runs: &[RunFolder], rows: &[Row], cells: &BTreeMap<(usize, String), Vec<f64>>) -> Vec<String> {
+    let mut tasks: Vec<String> = Vec::new();
+    let domains = rows.iter().flat_map(|row| &row.runs).map(|run| &runs[*run].record.domains);
+    for domains in domains {
+        for source in domains {
+            for target in domains {
+                let task = format!("{source}2{target}");
+                if !tasks.contains(&task) && cells.keys().any(|(_, t)| *t == task) {
+                    tasks.push(task);
+                }
+            }
+        }
+    }
+    for (_, task) in cells.keys() {
+        if task != "mean" && !tasks.contains(task) {
+            tasks.push(task.clone());
+        }
+    }
+    if cells.keys().any(|(_, task)| task == "mean") {
+        tasks.push("mean".into());
+    }
+    tasks
+}
+
+fn one(
+    runs: &[RunFolder],
+    rows: &[Row],
+    subject: &Subject,
+    cells: &BTreeMap<(usize, String), Vec<f64>>,
+    tasks: &[String],
+    reasons: &BTreeMap<(Subject, usize), String>,
+) -> TextTable {
+    let (guidance, _, metric, protocol) = subject;
+    let name = metric_name(metric);
+    let mut table = TextTable {
+        caption: format!("{} per task, {}-guided (protocol {protocol})", name.header(), guidance.word()),
+        header: std::iter::once("Method".to_string()).chain(tasks.iter().map(|t| arrow(runs, t))).collect(),
+        text_columns: 1,
+        ..TextTable::default()
+    };
+    let decimals = decimals(metric, cells.values().flatten().copied());
+    let several = rows.iter().any(|row| row.dataset != rows[0].dataset);
+    for (place, row) in rows.iter().enumerate() {
+        let title = if several { format!("{}, {}", row.title(), row.dataset) } else { row.title() };
+        let mut line = vec![TextCell::new(title)];
+        for task in tasks {
+            line.push(match cells.get(&(place, task.clone())) {
+                Some(values) => TextCell::new(estimate_text(&estimate(values), decimals)),
+                None => {
+                    let unfinished_run = row.runs.iter().map(|r| &runs[*r]).find(|r| !r.finished());
+                    let reason = reasons.get(&(subject.clone(), place)).cloned();
+                    let reason = reason.or_else(|| unfinished_run.map(unfinished));
+                    let note = table.footnote(&reason.unwrap_or_else(|| "not evaluated".into()));
+                    TextCell { notes: vec![note], ..TextCell::new("–") }
+                }
+            });
+        }
+        table.rows.push(TextRow::Cells(line));
+    }
+    table
+}
+
+/// `cat2dog` as `cat → dog`, if both are domains of a run.
+fn arrow(runs: &[RunFolder], task: &str) -> String {
+    for run in runs {
+        for source in &run.record.domains {
+            if let Some(target) = task.strip_prefix(source.as_str()).and_then(|rest| rest.strip_prefix('2')) {
+                if run.record.domains.iter().any(|domain| domain == target) {
+                    return format!("{source} → {target}");
+                }
+            }
+        }
+    }
+    task.into()
+}
+
+fn estimate(values: &[f64]) -> Estimate {
+    let n = values.len();
+    let mean = values.iter().sum::<f64>() / n as f64;
+    let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+    Estimate { mean, std: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()), n, outputs: 0 }
+}
