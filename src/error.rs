@@ -28,6 +28,14 @@ pub enum Error {
         /// Why not.
         source: DataError,
     },
+    /// A folder was looked at and cannot be trained with as it is.
+    #[error("{name} cannot be trained with as it is: {problems}")]
+    Unusable {
+        /// The folder.
+        name: String,
+        /// Why not.
+        problems: String,
+    },
     /// An option cannot be met.
     #[error("{option}: {problem}")]
     Usage {
@@ -93,7 +101,7 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         let code = match self {
             Self::Config(_) | Self::Data { .. } | Self::Usage { .. } | Self::Query(_) => BAD_INPUT,
-            Self::NothingToReport { .. } => BAD_INPUT,
+            Self::Unusable { .. } | Self::NothingToReport { .. } => BAD_INPUT,
             Self::Store(error) => match error {
                 StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. } | StoreError::Newer { .. } => BAD_INPUT,
                 _ => FAILED,

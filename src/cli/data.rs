@@ -1,9 +1,10 @@
 //! `harness data`.
 
-use super::output::{self, FormatArg};
-use crate::data::make_shapes;
+use super::output::{self, Format, FormatArg, table};
+use crate::data::{CheckReport, DomainReport, SkippedImage, SplitReport, make_shapes};
 use crate::error::Error;
 use crate::experiment::settings::{DataSource, Dataset};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Subcommands.
@@ -74,7 +75,73 @@ fn shapes(args: &Shapes) -> Result<(), Error> {
 }
 
 fn check(args: &Check) -> Result<(), Error> {
-    let report = crate::data::check(&args.dir)
-        .map_err(|source| Error::Data { name: args.dir.display().to_string(), source })?;
-    output::print_json(&report)
+    let name = || args.dir.display().to_string();
+    let report = crate::data::check(&args.dir, None).map_err(|source| Error::Data { name: name(), source })?;
+    match args.format.format {
+        Format::Json => output::print_json(&json(&report))?,
+        Format::Text => output::print(&text(&report))?,
+    }
+    match report.problems.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Unusable { name: name(), problems: report.problems.join("; ") }),
+    }
+}
+
+fn json(report: &CheckReport) -> serde_json::Value {
+    let skipped = |image: &SkippedImage| json!({"path": image.path, "reason": image.reason});
+    let sizes = |domain: &DomainReport| -> Vec<serde_json::Value> {
+        let size = |((width, height), images): (&(u32, u32), &usize)| {
+            json!({"width": width, "height": height, "images": images})
+        };
+        domain.sizes.iter().map(size).collect()
+    };
+    let domain = |domain: &DomainReport| {
+        json!({
+            "name": domain.name,
+            "images": domain.images,
+            "bytes": domain.bytes,
+            "sizes": sizes(domain),
+            "corrupt": domain.corrupt.iter().map(skipped).collect::<Vec<_>>(),
+        })
+    };
+    let split = |split: &SplitReport| {
+        json!({"name": split.name, "domains": split.domains.iter().map(domain).collect::<Vec<_>>()})
+    };
+    json!({
+        "dir": report.dir,
+        "splits": report.splits.iter().map(split).collect::<Vec<_>>(),
+        "duplicates": report.duplicates,
+        "problems": report.problems,
+    })
+}
+
+fn text(report: &CheckReport) -> String {
+    let mut rows = Vec::new();
+    let mut notes = String::new();
+    for split in &report.splits {
+        for domain in &split.domains {
+            let sizes = match (domain.sizes.first_key_value(), domain.sizes.last_key_value()) {
+                (Some(((width, height), _)), _) if domain.sizes.len() == 1 => format!("{width}x{height}"),
+                (Some(((w0, h0), _)), Some(((w1, h1), _))) => format!("{w0}x{h0} to {w1}x{h1}"),
+                _ => String::new(),
+            };
+            let megabytes = format!("{:.1} MB", domain.bytes as f64 / 1e6);
+            let corrupt = domain.corrupt.len().to_string();
+            rows.push(vec![
+                split.name.clone(),
+                domain.name.clone(),
+                domain.images.to_string(),
+                corrupt,
+                sizes,
+                megabytes,
+            ]);
+            for image in &domain.corrupt {
+                notes.push_str(&format!("cannot be decoded: {} ({})\n", image.path.display(), image.reason));
+            }
+        }
+    }
+    for places in &report.duplicates {
+        notes.push_str(&format!("the same image: {}\n", places.join(", ")));
+    }
+    table(&["split", "domain", "images", "corrupt", "size", "files"], &rows) + &notes
 }

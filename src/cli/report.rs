@@ -55,8 +55,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         return Err(Error::NothingToReport { experiment, runs_dir: runs_dir.clone() });
     }
     let out = args.output.clone().unwrap_or_else(|| report_dir(&plan, runs_dir));
-    render(&plan, paths, &out, false)?;
-    output::print(&format!("{}\n", out.join("index.html").display()))
+    render(&plan, paths, &out, false)
 }
 
 /// Runs on disk that have this specification, the most recently active first.
@@ -71,12 +70,13 @@ fn found<'a>(spec: &RunSpec, known: &'a [RunEntry]) -> Vec<&'a RunEntry> {
     found
 }
 
-/// Renders the report of `plan` from the run folders `paths` into `out`. With `keep`, a report that was rendered from
-/// the very same records is left as it is.
+/// Renders the report of `plan` from the run folders `paths` into `out` and prints its tables and, last, the path of
+/// its page. With `keep`, a report that was rendered from the very same records is left as it is.
 pub fn render(plan: &Plan, paths: Vec<PathBuf>, out: &Path, keep: bool) -> Result<(), Error> {
     let hash = inputs_hash(plan, &paths)?;
+    let page = format!("{}\n", out.join("index.html").display());
     if keep && fs::read_to_string(out.join(INPUTS)).is_ok_and(|rendered| rendered.trim() == hash) {
-        return Ok(());
+        return output::print(&page);
     }
     let input = ReportInput {
         title: plan.title.clone(),
@@ -85,8 +85,10 @@ pub fn render(plan: &Plan, paths: Vec<PathBuf>, out: &Path, keep: bool) -> Resul
         table: plan.table.clone(),
         runs: paths,
     };
-    harness_reports::render(&input, out).map_err(|source| Error::Report { path: out.to_owned(), source })?;
-    Ok(write_bytes(&out.join(INPUTS), format!("{hash}\n").as_bytes())?)
+    let rendered = harness_reports::render(&input, out);
+    let rendered = rendered.map_err(|source| Error::Report { path: out.to_owned(), source })?;
+    write_bytes(&out.join(INPUTS), format!("{hash}\n").as_bytes())?;
+    output::print(&format!("{}\n{page}", rendered.tables))
 }
 
 /// A hash of what a report of finished runs depends on: their states carry the time of their end.

@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::device::DeviceArg;
 use super::experiment::{RunsDir, Selection, report_dir};
-use super::output::{self, Format};
+use super::output::Format;
 use super::{plan, report};
 use crate::error::Error;
 use crate::launch::{Action, Datasets, Launch, Summary, cache_dir, launch, survey};
@@ -71,7 +71,6 @@ pub fn run(args: &Args) -> Result<(), Error> {
         let paths = planned.iter().map(|run| run.path.clone()).collect();
         let nothing_new = planned.iter().all(|run| run.action == Action::Skip);
         report::render(&plan, paths, &out, nothing_new)?;
-        output::print(&format!("{}\n", out.join("index.html").display()))?;
     }
     match summary.failed.len() {
         0 => Ok(()),
