@@ -4,9 +4,6 @@ use super::output::duration;
 use crate::train::Event;
 use std::time::{Duration, Instant};
 
-/// Names of a network's total loss, as `NETWORK/NAME`.
-const TOTALS: [&str; 2] = ["total", "loss"];
-
 /// Follows the events of one run.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -66,28 +63,19 @@ impl Meter {
     }
 }
 
-/// The total loss of each network, or where a network has none its first loss by its full name.
+/// One loss of each network: the first that is a whole loss (`D/latent_loss`), or else its first term by its full name.
 fn headline(losses: &[(String, f64)]) -> String {
-    let mut networks: Vec<&str> = Vec::new();
-    for (name, _) in losses {
-        let network = name.split('/').next().unwrap_or(name);
-        if !networks.contains(&network) {
-            networks.push(network);
+    let network = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+    let mut shown: Vec<(String, String)> = Vec::new();
+    for (name, value) in losses.iter().filter(|(name, _)| name.ends_with("loss")).chain(losses) {
+        let network = network(name);
+        if !shown.iter().any(|(known, _)| *known == network) {
+            let label = if name.ends_with("loss") { &network } else { name };
+            let text = format!("{label} {value:.3}");
+            shown.push((network, text));
         }
     }
-    let shown = networks.into_iter().filter_map(|network| {
-        let is_total = |name: &str| {
-            name == network || TOTALS.iter().any(|total| name.strip_prefix(network) == Some(&format!("/{total}")))
-        };
-        let total = losses.iter().find(|(name, _)| is_total(name));
-        let first = losses.iter().find(|(name, _)| name.split('/').next() == Some(network));
-        match (total, first) {
-            (Some((_, value)), _) => Some(format!("{network} {value:.3}")),
-            (None, Some((name, value))) => Some(format!("{name} {value:.3}")),
-            (None, None) => None,
-        }
-    });
-    shown.collect::<Vec<_>>().join("  ")
+    shown.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("  ")
 }
 
 #[cfg(test)]
@@ -104,9 +92,9 @@ mod tests {
         let (mut meter, start) = (Meter::default(), Instant::now());
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         meter.update(&Event::Started { from: 100, total: 200 }, at(0));
-        meter.update(&step(101, &[("D/total", 1.5), ("D/real", 1.0), ("G/adv", 2.0)]), at(2));
+        meter.update(&step(101, &[("D/latent_real", 1.0), ("D/latent_loss", 1.5), ("G/latent_adv", 2.0)]), at(2));
         meter.update(&step(102, &[]), at(4));
-        assert_eq!(meter.text(), "2.0 s/it  ETA 3m16s  D 1.500  G/adv 2.000");
+        assert_eq!(meter.text(), "2.0 s/it  ETA 3m16s  D 1.500  G/latent_adv 2.000");
         meter.update(&Event::Stage { name: "evaluating".into(), done: 3, total: 9 }, at(50));
         assert_eq!(meter.text(), "evaluating 3/9");
         meter.update(&step(103, &[]), at(100));

@@ -1,6 +1,16 @@
 //! The systems that can be trained. Training, evaluation and sampling see them only through [`Method`].
 
-use candle_core::Tensor;
+pub mod discriminator;
+#[cfg(test)]
+mod golden;
+pub mod layers;
+pub mod losses;
+pub mod stargan;
+pub mod stargan_v2;
+mod trained;
+
+use crate::experiment::settings::RunSpec;
+use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 
 /// Errors of networks and training steps.
@@ -84,4 +94,9 @@ pub trait Method: Send {
 
     /// Networks and their parameter counts, in reporting order.
     fn parameter_counts(&self) -> Vec<(String, usize)>;
+}
+
+/// The system `spec` describes, with fresh weights, for `domains` domains.
+pub fn build(spec: &RunSpec, domains: usize, device: &Device) -> Result<Box<dyn Method>> {
+    Ok(Box::new(stargan_v2::StarganV2::new(spec, domains, DType::F32, device)?))
 }

@@ -46,7 +46,7 @@ impl Method for Drift {
         self.moment = ((&self.moment * 0.9)? + (&gradient * 0.1)?)?;
         self.weight = (&self.weight - (&self.moment * 0.01)?)?;
         let factor = if self.breaks_at == Some(iteration) { f64::NAN } else { 1.0 };
-        Ok(vec![("D/total".into(), (self.weight.sqr()?.sum_all()? * factor)?), ("G/total".into(), pull)])
+        Ok(vec![("D/loss".into(), (self.weight.sqr()?.sum_all()? * factor)?), ("G/loss".into(), pull)])
     }
 
     fn translate(&self, x: &Tensor, _: &[u32], _: &[u32], _: Guidance) -> Result<Tensor> {
@@ -281,10 +281,10 @@ fn a_broken_loss_ends_the_run() {
     let path = plan(dir.path());
     let (failed, _) = start(&path, Disturbance { breaks_at: Some(17), ..Disturbance::default() });
     let message = failed.unwrap_err().to_string();
-    assert!(message.contains("D/total is NaN at iteration 18"), "{message}");
+    assert!(message.contains("D/loss is NaN at iteration 18"), "{message}");
     let folder = RunFolder::open(&path).unwrap();
     assert_eq!(folder.state().state, RunState::Failed);
-    assert!(folder.state().reason.unwrap().contains("D/total"));
+    assert!(folder.state().reason.unwrap().contains("D/loss"));
 }
 
 #[test]

@@ -1,0 +1,14 @@
+//! Two-dimensional convolution and its two adjoints, closed under differentiation.
+//!
+//! ```text
+//! y  = Forward(x, w)          ∂x = InputGradient(∂y, w)    ∂w = WeightGradient(x, ∂y)
+//! dx = InputGradient(dy, w)   ∂dy = Forward(∂dx, w)        ∂w = WeightGradient(∂dx, dy)
+//! dw = WeightGradient(x, dy)  ∂x = InputGradient(dy, ∂dw)  ∂dy = Forward(x, ∂dw)
+//! ```
+
+mod cpu;
+mod differentiable;
+mod geometry;
+
+pub use differentiable::{conv_transpose2d, conv2d, conv2d_input_gradient};
+pub use geometry::ConvGeometry;

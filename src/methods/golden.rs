@@ -1,0 +1,136 @@
+//! Test support: reference numbers of the official implementations and the rule that makes tensors from names.
+//! The format is described beside the numbers.
+
+use candle_core::{DType, Device, Tensor};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Numbers in [-1, 1) made from a name: FNV-1a seed, splitmix64 stream.
+pub fn unit(name: &str, n: usize) -> Vec<f64> {
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    (1..=n as u64)
+        .map(|i| {
+            let mut z = seed.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^= z >> 31;
+            (z >> 40) as f64 / (1u64 << 23) as f64 - 1.0
+        })
+        .collect()
+}
+
+/// The value of the parameter `name` (with its network's prefix).
+pub fn parameter(name: &str, shape: &[usize], dtype: DType) -> Tensor {
+    let n: usize = shape.iter().product();
+    let scale = |u: f64| {
+        if shape.len() >= 2 {
+            u * (6.0 / (n / shape[0]) as f64).sqrt()
+        } else if name.ends_with("weight") {
+            1.0 + 0.1 * u
+        } else {
+            0.1 * u
+        }
+    };
+    let values: Vec<f64> = unit(name, n).into_iter().map(scale).collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+}
+
+/// The input `name` of the given shape.
+pub fn input(name: &str, shape: &[usize], dtype: DType) -> Tensor {
+    let values = unit(&format!("input.{name}"), shape.iter().product());
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+}
+
+/// What is known of a reference tensor.
+#[derive(Debug, Deserialize)]
+pub struct Described {
+    pub n: usize,
+    pub l2: f64,
+    pub at: Vec<usize>,
+    pub values: Vec<f64>,
+}
+
+impl Described {
+    /// Checks the L2 norm to `l2` relative to the reference's and the samples to `samples` relative to its root mean square.
+    pub fn check(&self, name: &str, tensor: &Tensor, l2: f64, samples: f64) {
+        let values = tensor.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+        assert_eq!(values.len(), self.n, "{name}: element count");
+        let norm = values.iter().map(|v| v * v).sum::<f64>().sqrt();
+        assert!((norm - self.l2).abs() <= l2 * self.l2, "{name}: L2 {norm}, reference {}", self.l2);
+        let rms = self.l2 / (self.n as f64).sqrt();
+        for (&at, &reference) in self.at.iter().zip(&self.values) {
+            let difference = (values[at] - reference).abs();
+            assert!(difference <= samples * rms, "{name}[{at}]: {}, reference {reference} (rms {rms})", values[at]);
+        }
+    }
+}
+
+/// One half-step at the initial weights.
+#[derive(Debug, Deserialize)]
+pub struct Gradients {
+    pub gradients: BTreeMap<String, Described>,
+    #[serde(flatten)]
+    pub scalars: BTreeMap<String, f64>,
+}
+
+/// Norms after all iterations.
+#[derive(Debug, Deserialize)]
+pub struct After {
+    pub weights_l2: BTreeMap<String, f64>,
+    pub ema_l2: BTreeMap<String, f64>,
+}
+
+/// A `step_*` case.
+#[derive(Debug, Deserialize)]
+pub struct StepCase {
+    pub img_size: usize,
+    pub num_domains: usize,
+    pub base_channels: usize,
+    pub max_channels: usize,
+    pub batch: usize,
+    pub lambda_ds: f64,
+    pub parameters: BTreeMap<String, usize>,
+    pub gradients_at_initial_weights: BTreeMap<String, Gradients>,
+    pub iterations: Vec<BTreeMap<String, BTreeMap<String, f64>>>,
+    pub after: After,
+}
+
+/// A `forward_*` case.
+#[derive(Debug, Deserialize)]
+pub struct ForwardCase {
+    pub img_size: usize,
+    pub num_domains: usize,
+    pub w_hpf: f64,
+    pub base_channels: usize,
+    pub max_channels: usize,
+    pub batch: usize,
+    pub parameters: BTreeMap<String, usize>,
+    pub outputs: BTreeMap<String, Described>,
+    pub state_dict: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+}
+
+/// All cases whose name starts with `prefix` in `HARNESS_GOLDEN_DIR` (default: `golden` of the shared folder).
+pub fn cases<T: serde::de::DeserializeOwned>(prefix: &str) -> Vec<(String, T)> {
+    let shared = std::env::var_os("HARNESS_SHARED_DIR").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
+    let folder = std::env::var_os("HARNESS_GOLDEN_DIR").map_or_else(|| shared.join("golden"), PathBuf::from);
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("skipped: no reference numbers at {}", folder.display());
+        return Vec::new();
+    };
+    let mut cases = Vec::new();
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if name.starts_with(prefix) && path.extension().is_some_and(|extension| extension == "json") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut file: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+            let case = file.remove(&name).unwrap_or_else(|| panic!("{name}: no entry of the same name"));
+            cases.push((name, serde_json::from_value(case).unwrap()));
+        }
+    }
+    cases.sort_by(|a, b| a.0.cmp(&b.0));
+    cases
+}

@@ -1,0 +1,29 @@
+//! StarGAN v2 (Choi et al., CVPR 2020) and its ablation A–F: compositions of the parts in this folder.
+//!
+//! | part | file |
+//! |---|---|
+//! | generator G | `generator` |
+//! | mapping network F | `mapping_network` |
+//! | style encoder E | `style_encoder`, on `trunk` |
+//! | discriminator D | `discriminator`, on `trunk` |
+//! | what conditions G | `condition` |
+//! | one training iteration | `step` |
+//! | networks of a configuration | `model` |
+
+mod branch;
+mod condition;
+mod discriminator;
+mod generator;
+mod mapping_network;
+mod model;
+mod step;
+mod style_encoder;
+#[cfg(test)]
+mod tests;
+mod trunk;
+
+pub use generator::{Generator, GeneratorConfig};
+pub use mapping_network::MappingNetwork;
+pub use model::StarganV2;
+pub use style_encoder::StyleEncoder;
+pub use trunk::TrunkConfig;

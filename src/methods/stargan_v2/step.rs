@@ -1,0 +1,285 @@
+//! One training iteration (StarGAN v2, section 3.2; order of the official code): discriminator with sampled codes,
+//! discriminator with reference codes, generator likewise, then the averages.
+
+use super::StarganV2;
+use crate::experiment::settings::{GradientPenalty, LrSchedule, StyleSource};
+use crate::methods::losses::{
+    adversarial_fake, adversarial_generator, adversarial_real, r1_penalty, wgan_gradient_penalty,
+};
+use crate::methods::trained::Trained;
+use crate::methods::{Batch, Losses, Result};
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use harness_ops::random::Key;
+use harness_ops::{Weights, l1_mean};
+
+/// Tensors of one iteration, in the network's number type.
+pub(super) struct Inputs {
+    pub x_src: Tensor,
+    pub x_ref: Tensor,
+    pub x_ref2: Tensor,
+    /// Source domains, one-hot N×K.
+    pub y_src: Tensor,
+    /// Source domains as labels, N.
+    pub labels_src: Tensor,
+    /// Target domains, one-hot N×K.
+    pub y_trg: Tensor,
+    /// Target domains as labels, N.
+    pub labels_trg: Tensor,
+    /// Two latent codes per image, N×latent_dim.
+    pub z: [Tensor; 2],
+}
+
+/// Where the codes of one half of an iteration come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The label, or latent codes.
+    Sampled,
+    /// The style encoder on reference images.
+    Reference,
+}
+
+/// Weights a function should use: tracked, detached or averaged.
+type View<'a> = &'a dyn Fn(&Trained) -> Weights;
+
+impl StarganV2 {
+    pub(super) fn train_step(&mut self, iteration: u64, batch: &Batch) -> Result<Losses> {
+        let inputs = self.inputs(iteration, batch)?;
+        self.train_on(iteration, &inputs)
+    }
+
+    /// [`StarganV2::train_step`] with its random draws made.
+    pub(super) fn train_on(&mut self, iteration: u64, inputs: &Inputs) -> Result<Losses> {
+        let phases: &[Phase] =
+            if self.settings.phases.reference { &[Phase::Sampled, Phase::Reference] } else { &[Phase::Sampled] };
+        let lr = self.lr_factor(iteration);
+        let mut losses = Losses::new();
+        for &phase in phases {
+            let (loss, terms) = self.discriminator_loss(iteration, inputs, phase)?;
+            self.discriminator.1.step(&loss.backward()?, lr)?;
+            self.record(&mut losses, "D", phase, loss, terms);
+        }
+        if (iteration + 1).is_multiple_of(self.settings.optimizer.n_critic) {
+            let lambda_ds = self.lambda_ds(iteration);
+            for &phase in phases {
+                let (loss, terms) = self.generator_loss(inputs, phase, lambda_ds)?;
+                self.update_generator(&loss.backward()?, phase, lr)?;
+                self.record(&mut losses, "G", phase, loss, terms);
+            }
+            if self.settings.loss.lambda_ds > 0.0 {
+                losses.push(("G/lambda_ds".into(), Tensor::new(lambda_ds, &self.device)?));
+            }
+        }
+        for network in self.networks() {
+            network.update_average(self.settings.ema.decay)?;
+        }
+        Ok(losses)
+    }
+
+    /// λ_ds falls linearly from its first value to 0 at `ds_iterations`.
+    pub(super) fn lambda_ds(&self, iteration: u64) -> f64 {
+        let loss = &self.settings.loss;
+        loss.lambda_ds * (1.0 - iteration as f64 / loss.ds_iterations as f64).max(0.0)
+    }
+
+    /// Share of the learning rate at `iteration`.
+    fn lr_factor(&self, iteration: u64) -> f64 {
+        match self.settings.optimizer.schedule {
+            LrSchedule::Constant => 1.0,
+            LrSchedule::LinearSecondHalf => {
+                (2.0 * (1.0 - iteration as f64 / self.settings.train.iterations as f64)).clamp(0.0, 1.0)
+            }
+        }
+    }
+
+    pub(super) fn inputs(&self, iteration: u64, batch: &Batch) -> Result<Inputs> {
+        let shape = (batch.y_src.len(), self.settings.style.latent_dim);
+        let latent = |purpose| Key::new(self.seed, purpose).normal(iteration, shape, self.dtype, &self.device);
+        Ok(Inputs {
+            x_src: self.cast(&batch.x_src)?,
+            x_ref: self.cast(&batch.x_ref)?,
+            x_ref2: self.cast(&batch.x_ref2)?,
+            y_src: self.one_hot(&batch.y_src)?,
+            labels_src: Tensor::new(batch.y_src.as_slice(), &self.device)?,
+            y_trg: self.one_hot(&batch.y_ref)?,
+            labels_trg: Tensor::new(batch.y_ref.as_slice(), &self.device)?,
+            z: [latent("latent")?, latent("latent2")?],
+        })
+    }
+
+    /// The condition that leads to the target domain; `second` takes the second code of the image.
+    fn target_condition(&self, inputs: &Inputs, phase: Phase, second: bool, view: View) -> Result<Tensor> {
+        if let (Phase::Reference, Some((encoder, trained))) = (phase, &self.style_encoder) {
+            let reference = if second { &inputs.x_ref2 } else { &inputs.x_ref };
+            return encoder.forward(&view(trained), reference, &inputs.y_trg);
+        }
+        let z = (self.settings.style.source != StyleSource::Label).then(|| &inputs.z[usize::from(second)]);
+        self.condition.0.forward(&view(&self.condition.1), &inputs.y_trg, z)
+    }
+
+    /// The condition that leads back to the source image: its own style, its label and latent code, or its label.
+    pub(super) fn source_condition(&self, x: &Tensor, y_src: &Tensor, view: View) -> Result<Tensor> {
+        if let Some((encoder, trained)) = &self.style_encoder {
+            return encoder.forward(&view(trained), x, y_src);
+        }
+        let z = match &self.latent_encoder {
+            Some((encoder, trained)) => Some(encoder.forward(&view(trained), x, &single_branch(y_src)?)?),
+            None => None,
+        };
+        self.condition.0.forward(&view(&self.condition.1), y_src, z.as_ref())
+    }
+
+    /// Discriminator loss and its terms; gradients reach the discriminator alone.
+    pub(super) fn discriminator_loss(
+        &self,
+        iteration: u64,
+        inputs: &Inputs,
+        phase: Phase,
+    ) -> Result<(Tensor, Vec<(&'static str, Tensor)>)> {
+        let (network, trained) = &self.discriminator;
+        let weights = trained.tracked();
+        let settings = &self.settings.loss;
+        let condition = self.target_condition(inputs, phase, false, &Trained::detached)?;
+        let fake = self.generator.0.forward(&self.generator.1.detached(), &inputs.x_src, &condition)?;
+
+        let (real_verdict, mut penalty) = match settings.gradient_penalty {
+            GradientPenalty::R1 => {
+                let (verdict, gradient) =
+                    network.forward_with_input_gradient(&weights, &inputs.x_src, &inputs.y_src)?;
+                (verdict, Some((settings.r1_gamma, r1_penalty(&gradient)?)))
+            }
+            GradientPenalty::WganGp | GradientPenalty::None => {
+                (network.forward(&weights, &inputs.x_src, &inputs.y_src)?, None)
+            }
+        };
+        let fake_verdict = network.forward(&weights, &fake, &inputs.y_trg)?;
+        if settings.gradient_penalty == GradientPenalty::WganGp {
+            // One critic (ACGAN): between the source and its translation, as StarGAN does. One critic per domain: both
+            // ends must belong to the target domain, so the real end is the reference image.
+            let real = if network.multi_task { &inputs.x_ref } else { &inputs.x_src };
+            let mixed = self.interpolate(iteration, phase, real, &fake)?;
+            let (_, gradient) = network.forward_with_input_gradient(&weights, &mixed, &inputs.y_trg)?;
+            penalty = Some((settings.lambda_gp, wgan_gradient_penalty(&gradient)?));
+        }
+
+        let real = adversarial_real(settings.adversarial, &real_verdict.logits)?;
+        let fake = adversarial_fake(settings.adversarial, &fake_verdict.logits)?;
+        let mut loss = (&real + &fake)?;
+        let mut terms = vec![("real", real), ("fake", fake)];
+        if let Some((weight, penalty)) = penalty {
+            loss = (loss + (&penalty * weight)?)?;
+            terms.push(("reg", penalty));
+        }
+        if let (true, Some(classes)) = (settings.lambda_cls > 0.0, &real_verdict.classes) {
+            let cls = candle_nn::loss::cross_entropy(classes, &inputs.labels_src)?;
+            loss = (loss + (&cls * settings.lambda_cls)?)?;
+            terms.push(("cls", cls));
+        }
+        Ok((loss, terms))
+    }
+
+    /// Points at random between pairs of images.
+    fn interpolate(&self, iteration: u64, phase: Phase, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+        let key = Key::new(self.seed, if phase == Phase::Sampled { "interpolate" } else { "interpolate_reference" });
+        let n = a.dim(0)?;
+        let share: Vec<f64> = (0..n).map(|i| key.stream(iteration, i as u32).uniform()).collect();
+        let share = Tensor::from_vec(share, (n, 1, 1, 1), &self.device)?.to_dtype(self.dtype)?;
+        Ok((a.broadcast_mul(&share)? + b.broadcast_mul(&(1.0 - &share)?)?)?)
+    }
+
+    /// Loss of generator, mapping network and encoders, and its terms; none of it reaches the discriminator.
+    pub(super) fn generator_loss(
+        &self,
+        inputs: &Inputs,
+        phase: Phase,
+        lambda_ds: f64,
+    ) -> Result<(Tensor, Vec<(&'static str, Tensor)>)> {
+        let settings = &self.settings.loss;
+        // The reference half trains the generator alone, so nothing is recorded for the other networks.
+        let others: View = match phase {
+            Phase::Reference if !self.settings.phases.reference_trains_style_encoder => &Trained::detached,
+            _ => &Trained::tracked,
+        };
+        let generator = self.generator.1.tracked();
+        let generate = |weights: &Weights, x: &Tensor, condition: &Tensor| self.generator.0.forward(weights, x, condition);
+
+        let condition = self.target_condition(inputs, phase, false, others)?;
+        let fake = generate(&generator, &inputs.x_src, &condition)?;
+        let verdict = self.discriminator.0.forward(&self.discriminator.1.detached(), &fake, &inputs.y_trg)?;
+        let adv = adversarial_generator(settings.adversarial, &verdict.logits)?;
+        let mut loss = adv.clone();
+        let mut terms = vec![("adv", adv)];
+        let mut add = |name, weight: f64, term: Tensor| -> Result<()> {
+            loss = (&loss + (&term * weight)?)?;
+            terms.push((name, term));
+            Ok(())
+        };
+
+        if let (true, Some(classes)) = (settings.lambda_cls > 0.0, &verdict.classes) {
+            add("cls", settings.lambda_cls, candle_nn::loss::cross_entropy(classes, &inputs.labels_trg)?)?;
+        }
+        // Style reconstruction (equation 2).
+        if let (true, Some((encoder, trained))) = (settings.lambda_sty > 0.0, &self.style_encoder) {
+            let style = encoder.forward(&others(trained), &fake, &inputs.y_trg)?;
+            add("sty", settings.lambda_sty, l1_mean(&style, &condition)?)?;
+        }
+        // Latent reconstruction (configuration D).
+        if let (true, Some((encoder, trained))) = (settings.lambda_latent > 0.0, &self.latent_encoder) {
+            let z = encoder.forward(&others(trained), &fake, &single_branch(&inputs.y_trg)?)?;
+            add("latent", settings.lambda_latent, l1_mean(&z, &inputs.z[0])?)?;
+        }
+        // Diversity sensitivity (equation 3), to be maximised; the second image is a constant.
+        if settings.lambda_ds > 0.0 {
+            let condition2 = self.target_condition(inputs, phase, true, &Trained::detached)?;
+            let fake2 = generate(&self.generator.1.detached(), &inputs.x_src, &condition2)?;
+            add("ds", -lambda_ds, l1_mean(&fake, &fake2)?)?;
+        }
+        // Cycle consistency (equation 4).
+        if settings.lambda_cyc > 0.0 {
+            let back = self.source_condition(&inputs.x_src, &inputs.y_src, others)?;
+            let reconstruction = generate(&generator, &fake, &back)?;
+            add("cyc", settings.lambda_cyc, l1_mean(&reconstruction, &inputs.x_src)?)?;
+        }
+        Ok((loss, terms))
+    }
+
+    fn update_generator(&mut self, gradients: &GradStore, phase: Phase, lr: f64) -> Result<()> {
+        self.generator.1.step(gradients, lr)?;
+        if phase == Phase::Sampled {
+            self.condition.1.step(gradients, lr)?;
+            if let Some((_, trained)) = &mut self.latent_encoder {
+                trained.step(gradients, lr)?;
+            }
+        }
+        if phase == Phase::Sampled || self.settings.phases.reference_trains_style_encoder {
+            if let Some((_, trained)) = &mut self.style_encoder {
+                trained.step(gradients, lr)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Names losses as the official code does, for example `D/latent_real`.
+    fn record(
+        &self,
+        losses: &mut Losses,
+        network: &str,
+        phase: Phase,
+        loss: Tensor,
+        terms: Vec<(&'static str, Tensor)>,
+    ) {
+        let phase = match (phase, self.settings.style.source) {
+            (Phase::Reference, _) => "ref",
+            (Phase::Sampled, StyleSource::Label) => "label",
+            (Phase::Sampled, _) => "latent",
+        };
+        for (name, value) in terms.into_iter().chain([("loss", loss)]) {
+            losses.push((format!("{network}/{phase}_{name}"), value.detach()));
+        }
+    }
+}
+
+/// The one-hot selector of a network with one branch for all domains.
+fn single_branch(domains: &Tensor) -> Result<Tensor> {
+    Ok(Tensor::ones((domains.dim(0)?, 1), domains.dtype(), domains.device())?)
+}

@@ -1,0 +1,40 @@
+//! Style encoder E(x, y): StarGAN v2, appendix A, table 7; names of the official state dict.
+
+use super::branch::select_branch;
+use super::trunk::{TrunkConfig, trunk};
+use crate::experiment::settings::InitScheme;
+use crate::methods::Result;
+use crate::methods::layers::{Linear, Stage, declare_stages, forward_stages};
+use candle_core::Tensor;
+use harness_ops::{Declaration, Weights};
+
+/// A shared convolutional trunk and one linear layer per domain.
+#[derive(Debug, Clone)]
+pub struct StyleEncoder {
+    shared: Vec<Stage>,
+    unshared: Vec<Linear>,
+}
+
+impl StyleEncoder {
+    /// Codes of length `output_dim` for `branches` domains (one branch: an encoder all domains share).
+    pub fn new(config: TrunkConfig, output_dim: usize, branches: usize) -> Self {
+        let (shared, features) = trunk("shared", config);
+        let unshared = (0..branches).map(|k| Linear::new(format!("unshared.{k}"), [features, output_dim]));
+        Self { shared, unshared: unshared.collect() }
+    }
+
+    /// All parameters.
+    pub fn declarations(&self, scheme: InitScheme) -> Vec<Declaration> {
+        let mut out = Vec::new();
+        declare_stages(&self.shared, scheme, &mut out);
+        self.unshared.iter().for_each(|layer| layer.declare(scheme, &mut out));
+        out
+    }
+
+    /// `x` N×3×S×S in [-1, 1], `domains` one-hot N×branches → codes N×output_dim.
+    pub fn forward(&self, w: &Weights, x: &Tensor, domains: &Tensor) -> Result<Tensor> {
+        let features = forward_stages(&self.shared, w, x)?.flatten_from(1)?;
+        let branches = self.unshared.iter().map(|layer| layer.forward(w, &features)).collect::<Result<Vec<_>>>()?;
+        select_branch(&branches, domains)
+    }
+}

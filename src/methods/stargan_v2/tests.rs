@@ -1,0 +1,320 @@
+//! Networks, losses and whole iterations against the official code's numbers; gradient penalties against central
+//! differences.
+
+use super::StarganV2;
+use super::step::{Inputs, Phase};
+use crate::experiment::settings::{RunSpec, Settings};
+use crate::methods::golden::{self, ForwardCase, StepCase};
+use crate::methods::trained::Trained;
+use candle_core::{DType, Device, Tensor};
+use std::collections::HashMap;
+
+fn spec(settings: Settings) -> RunSpec {
+    RunSpec {
+        experiment: "test".into(),
+        variant: "F".into(),
+        label: "F".into(),
+        dataset_name: "test".into(),
+        profile: None,
+        dataset: Default::default(),
+        seed: 7,
+        settings,
+    }
+}
+
+/// A model whose weights and averages follow the naming rule of the reference numbers.
+fn model_by_rule(settings: Settings, domains: usize, dtype: DType) -> StarganV2 {
+    let mut model = StarganV2::new(&spec(settings), domains, dtype, &Device::Cpu).unwrap();
+    let mut state = HashMap::new();
+    for network in model.networks() {
+        for (key, var) in network.parameters().iter() {
+            let name = format!("{}.{key}", network.name());
+            let value = golden::parameter(&name, var.dims(), dtype);
+            state.insert(format!("nets.{name}"), value.clone());
+            state.insert(format!("nets_ema.{name}"), value);
+        }
+    }
+    crate::methods::Method::load_state(&mut model, &state).unwrap();
+    model
+}
+
+fn inputs(model: &StarganV2, image_size: usize, batch: usize, dtype: DType) -> Inputs {
+    let image = |name| golden::input(name, &[batch, 3, image_size, image_size], dtype);
+    let code = |name| golden::input(name, &[batch, 16], dtype);
+    let domains = model.domains as u32;
+    let source: Vec<u32> = (0..batch as u32).map(|i| i % domains).collect();
+    let target: Vec<u32> = (0..batch as u32).map(|i| (i + 1) % domains).collect();
+    let labels = |labels: &[u32]| Tensor::new(labels, &Device::Cpu).unwrap();
+    Inputs {
+        x_src: image("x_real"),
+        x_ref: image("x_ref"),
+        x_ref2: image("x_ref2"),
+        y_src: model.one_hot(&source).unwrap(),
+        labels_src: labels(&source),
+        y_trg: model.one_hot(&target).unwrap(),
+        labels_trg: labels(&target),
+        z: [code("z_trg"), code("z_trg2")],
+    }
+}
+
+fn scalar(tensor: &Tensor) -> f64 {
+    tensor.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+}
+
+fn close(name: &str, ours: f64, reference: f64, tolerance: f64) {
+    let difference = (ours - reference).abs();
+    assert!(difference <= tolerance * reference.abs().max(1e-3), "{name}: {ours}, reference {reference}");
+}
+
+fn settings(image_size: usize, base_channels: usize, max_channels: usize, lambda_ds: f64) -> Settings {
+    let mut settings = Settings::default();
+    settings.train.image_size = image_size;
+    settings.generator.base_channels = Some(base_channels);
+    settings.generator.max_channels = max_channels;
+    settings.discriminator.base_channels = Some(base_channels);
+    settings.discriminator.max_channels = max_channels;
+    settings.loss.lambda_ds = lambda_ds;
+    settings
+}
+
+/// Tolerances: losses, gradient norms, gradient samples, later losses, norms after training.
+struct Tolerances([f64; 5]);
+
+const F64: Tolerances = Tolerances([1e-8, 1e-7, 1e-7, 1e-6, 1e-6]);
+const F32: Tolerances = Tolerances([1e-3, 1e-3, 2e-2, 5e-2, 1e-4]);
+
+fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
+    let mut settings = settings(case.img_size, case.base_channels, case.max_channels, case.lambda_ds);
+    // The reference lists the style encoder's gradients of the reference half too, though they are never applied.
+    settings.phases.reference_trains_style_encoder = true;
+    let model = model_by_rule(settings, case.num_domains, dtype);
+    for network in model.networks() {
+        assert_eq!(network.count(), case.parameters[network.name()], "parameters of {}", network.name());
+    }
+    let inputs = inputs(&model, case.img_size, case.batch, dtype);
+    for (half, reference) in &case.gradients_at_initial_weights {
+        let phase = if half.ends_with("_ref") { Phase::Reference } else { Phase::Sampled };
+        let (loss, terms) = if half.starts_with("d_") {
+            model.discriminator_loss(0, &inputs, phase).unwrap()
+        } else {
+            model.generator_loss(&inputs, phase, case.lambda_ds).unwrap()
+        };
+        close(&format!("{half} loss"), scalar(&loss), reference.scalars["loss"], tolerances.0[0]);
+        for (name, term) in &terms {
+            close(&format!("{half} {name}"), scalar(term), reference.scalars[*name], tolerances.0[0]);
+        }
+        let gradients = loss.backward().unwrap();
+        let largest = reference.gradients.values().map(|g| g.l2).fold(0.0, f64::max);
+        for (full, expected) in &reference.gradients {
+            let (network, key) = full.split_once('.').unwrap();
+            let network = model.networks().find(|n| n.name() == network).unwrap();
+            let name = format!("{half} ∂{full}");
+            let gradient = gradients.get(network.parameters().get(key).unwrap());
+            if expected.l2 < 1e-9 * largest {
+                // Zero by analysis: only rounding noise may be there.
+                if let Some(gradient) = gradient {
+                    let norm = scalar(&gradient.sqr().unwrap().sum_all().unwrap()).sqrt();
+                    assert!(norm <= tolerances.0[1] * largest, "{name}: {norm} where the reference is zero");
+                }
+                continue;
+            }
+            let gradient = gradient.unwrap_or_else(|| panic!("{name}: no gradient"));
+            expected.check(&name, gradient, tolerances.0[1], tolerances.0[2]);
+        }
+    }
+}
+
+fn check_iterations(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
+    let settings = settings(case.img_size, case.base_channels, case.max_channels, case.lambda_ds);
+    let mut model = model_by_rule(settings, case.num_domains, dtype);
+    let inputs = inputs(&model, case.img_size, case.batch, dtype);
+    for (iteration, reference) in case.iterations.iter().enumerate() {
+        let losses: HashMap<String, f64> =
+            model.train_on(iteration as u64, &inputs).unwrap().into_iter().map(|(name, t)| (name, scalar(&t))).collect();
+        let tolerance = if iteration == 0 { tolerances.0[0] } else { tolerances.0[3] };
+        for (half, values) in reference {
+            let (network, phase) = half.split_once('_').unwrap();
+            for (name, &value) in values {
+                let key = format!("{}/{phase}_{name}", network.to_uppercase());
+                close(&format!("iteration {iteration} {key}"), losses[&key], value, tolerance);
+            }
+        }
+    }
+    let norm = |weights: &harness_ops::Weights, trained: &Trained| {
+        let squares = trained.parameters().iter().map(|(key, _)| scalar(&weights.get(key).unwrap().sqr().unwrap().sum_all().unwrap()));
+        squares.sum::<f64>().sqrt()
+    };
+    for network in model.networks() {
+        let name = network.name();
+        close(&format!("{name} after"), norm(&network.detached(), network), case.after.weights_l2[name], tolerances.0[4]);
+        if let Some(&reference) = case.after.ema_l2.get(name) {
+            close(&format!("{name} average"), norm(&network.averaged(), network), reference, tolerances.0[4]);
+        }
+    }
+}
+
+/// Cases at official widths take minutes on a small CPU, so they run only when asked for.
+fn quick(name: &str, base_channels: usize) -> bool {
+    if base_channels <= 32 || std::env::var_os("HARNESS_SLOW_TESTS").is_some() {
+        return true;
+    }
+    println!("skipped {name}: set HARNESS_SLOW_TESTS=1 to run cases at official widths");
+    false
+}
+
+#[test]
+fn golden_step_f64() {
+    for (name, case) in golden::cases::<StepCase>("step_") {
+        if quick(&name, case.base_channels) {
+            check_gradients(&case, DType::F64, &F64);
+            check_iterations(&case, DType::F64, &F64);
+        }
+    }
+}
+
+#[test]
+fn golden_step_f32() {
+    for (name, case) in golden::cases::<StepCase>("step_") {
+        if quick(&name, case.base_channels) {
+            check_gradients(&case, DType::F32, &F32);
+            check_iterations(&case, DType::F32, &F32);
+        }
+    }
+}
+
+#[test]
+fn golden_forward() {
+    for (name, case) in golden::cases::<ForwardCase>("forward_") {
+        if case.w_hpf != 0.0 {
+            println!("skipped {name}: the high-pass skip is not implemented yet");
+            continue;
+        }
+        let model = model_by_rule(settings(case.img_size, case.base_channels, case.max_channels, 1.0), case.num_domains, DType::F32);
+        for network in model.networks() {
+            let reference = &case.state_dict[network.name()];
+            assert_eq!(network.count(), case.parameters[network.name()], "parameters of {}", network.name());
+            let ours: HashMap<String, Vec<usize>> =
+                network.parameters().iter().map(|(key, var)| (key.to_string(), var.dims().to_vec())).collect();
+            let reference: HashMap<String, Vec<usize>> = reference.clone().into_iter().collect();
+            assert_eq!(ours, reference, "{name}: state dict of {}", network.name());
+        }
+        let inputs = inputs(&model, case.img_size, case.batch, DType::F32);
+        let weights = |network: &str| model.networks().find(|n| n.name() == network).unwrap().detached();
+        let style = model.condition.0.forward(&weights("mapping_network"), &inputs.y_trg, Some(&inputs.z[0])).unwrap();
+        let (encoder, _) = model.style_encoder.as_ref().unwrap();
+        let encoded = encoder.forward(&weights("style_encoder"), &inputs.x_ref, &inputs.y_trg).unwrap();
+        let generate = |style| model.generator.0.forward(&weights("generator"), &inputs.x_src, style).unwrap();
+        let verdict = model.discriminator.0.forward(&weights("discriminator"), &inputs.x_src, &inputs.y_src).unwrap();
+        let outputs = [
+            ("mapping_network(z_trg, y_trg)", style.clone()),
+            ("generator(x_real, s)", generate(&style)),
+            ("style_encoder(x_ref, y_trg)", encoded.clone()),
+            ("generator(x_real, e)", generate(&encoded)),
+            ("discriminator(x_real, y_org)", verdict.logits),
+        ];
+        for (output, tensor) in outputs {
+            case.outputs[output].check(&format!("{name} {output}"), &tensor, 1e-4, 1e-4);
+        }
+    }
+}
+
+mod penalties {
+    //! Weight gradients of the penalties against central differences, in f64.
+
+    use super::*;
+    use crate::experiment::settings::{Architecture, DiscriminatorHead, InitScheme};
+    use crate::methods::discriminator::Discriminator;
+    use crate::methods::losses::{r1_penalty, wgan_gradient_penalty};
+    use crate::methods::{Result, stargan, stargan_v2};
+    use harness_ops::Parameters;
+
+    fn check(network: &Discriminator, penalty: fn(&Tensor) -> Result<Tensor>) {
+        let declarations = network.declarations(InitScheme::Pytorch);
+        let parameters = Parameters::init(&declarations, "discriminator", 3, DType::F64, &Device::Cpu).unwrap();
+        let x = golden::input("penalty", &[3, 3, 16, 16], DType::F64);
+        let domains = stargan_v2::branch::one_hot(&[0, 2, 1], 3, DType::F64, &Device::Cpu).unwrap();
+        let value = |weights: &harness_ops::Weights| {
+            let (_, gradient) = network.forward_with_input_gradient(weights, &x, &domains).unwrap();
+            penalty(&gradient).unwrap()
+        };
+
+        // First order: the explicit input gradient against backward().
+        let tracked = candle_core::Var::from_tensor(&x).unwrap();
+        let verdict = network.forward(&parameters.detached(), tracked.as_tensor(), &domains).unwrap();
+        let by_backward = verdict.logits.sum_all().unwrap().backward().unwrap();
+        let (_, explicit) = network.forward_with_input_gradient(&parameters.detached(), &x, &domains).unwrap();
+        let difference = (by_backward.get(&tracked).unwrap() - &explicit).unwrap().abs().unwrap().max_all().unwrap();
+        assert!(scalar(&difference) < 1e-13, "input gradient differs by {}", scalar(&difference));
+
+        // Second order: every parameter in one random direction each.
+        let gradients = value(&parameters.tracked()).backward().unwrap();
+        let h = 1e-6;
+        for (name, var) in parameters.iter() {
+            let original = var.as_detached_tensor().copy().unwrap();
+            let direction = golden::input(&format!("direction.{name}"), var.dims(), DType::F64);
+            let at = |offset: f64| {
+                var.set(&(&original + (&direction * offset).unwrap()).unwrap()).unwrap();
+                scalar(&value(&parameters.detached()))
+            };
+            let numeric = (at(h) - at(-h)) / (2.0 * h);
+            var.set(&original).unwrap();
+            let analytic = gradients
+                .get(var)
+                .map_or(0.0, |gradient| scalar(&(gradient * &direction).unwrap().sum_all().unwrap()));
+            let scale = numeric.abs().max(1e-4);
+            assert!((numeric - analytic).abs() / scale < 1e-5, "{name}: {analytic}, central difference {numeric}");
+        }
+    }
+
+    fn network(arch: Architecture, head: DiscriminatorHead) -> Discriminator {
+        match arch {
+            Architecture::Stargan => stargan::discriminator(16, 6, 12, 3, head, 3),
+            Architecture::StarganV2 => {
+                let config = stargan_v2::TrunkConfig { image_size: 16, base_channels: 6, max_channels: 12 };
+                stargan_v2::discriminator::discriminator(config, head, 3)
+            }
+        }
+    }
+
+    #[test]
+    fn r1_weight_gradients_match_central_differences() {
+        for arch in [Architecture::Stargan, Architecture::StarganV2] {
+            for head in [DiscriminatorHead::Acgan, DiscriminatorHead::MultiTask] {
+                check(&network(arch, head), r1_penalty);
+            }
+        }
+    }
+
+    #[test]
+    fn wgan_gp_weight_gradients_match_central_differences() {
+        for arch in [Architecture::Stargan, Architecture::StarganV2] {
+            for head in [DiscriminatorHead::Acgan, DiscriminatorHead::MultiTask] {
+                check(&network(arch, head), wgan_gradient_penalty);
+            }
+        }
+    }
+}
+
+#[test]
+fn official_parameter_counts() {
+    // Printed by the official code for CelebA-HQ (2 domains) and AFHQ (3 domains) at 256 px; the generator is the one
+    // without high-pass skip.
+    let count = |domains| {
+        let model = StarganV2::new(&spec(Settings::default()), domains, DType::F32, &Device::Cpu).unwrap();
+        crate::methods::Method::parameter_counts(&model).into_iter().collect::<HashMap<_, _>>()
+    };
+    let afhq = count(3);
+    assert_eq!(afhq["generator"], 33_892_995);
+    assert_eq!(afhq["mapping_network"], 3_259_072);
+    assert_eq!(afhq["style_encoder"], 20_949_760);
+    assert_eq!(afhq["discriminator"], 20_852_803);
+}
+
+#[test]
+fn lambda_ds_falls_linearly() {
+    let mut settings = settings(16, 4, 8, 2.0);
+    settings.loss.ds_iterations = 10;
+    let model = StarganV2::new(&spec(settings), 2, DType::F32, &Device::Cpu).unwrap();
+    let values: Vec<f64> = [0, 5, 10, 20].into_iter().map(|i| model.lambda_ds(i)).collect();
+    assert_eq!(values, [2.0, 1.0, 0.0, 0.0]);
+}

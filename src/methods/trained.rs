@@ -1,0 +1,90 @@
+//! A network's parameters with everything training needs: averaged copy and optimiser.
+
+use super::Result;
+use candle_core::Tensor;
+use candle_core::backprop::GradStore;
+use harness_ops::{Adam, AdamConfig, Parameters, Weights, update_ema};
+use std::collections::HashMap;
+
+/// Parameters, optional average and optimiser of one network.
+#[derive(Debug)]
+pub struct Trained {
+    name: &'static str,
+    parameters: Parameters,
+    average: Option<Parameters>,
+    optimizer: Adam,
+    learning_rate: f64,
+}
+
+impl Trained {
+    /// Starts from `parameters`; so does the average, if one is wanted. (The official code averages from another
+    /// random initialisation, which makes the average of a short run noise.)
+    pub fn new(
+        name: &'static str,
+        parameters: Parameters,
+        averaged: bool,
+        config: AdamConfig,
+        learning_rate: f64,
+    ) -> Result<Self> {
+        let average = if averaged { Some(parameters.deep_copy()?) } else { None };
+        Ok(Self { name, parameters, average, optimizer: Adam::new(config), learning_rate })
+    }
+
+    /// Name of the network in checkpoints, for example `style_encoder`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Number of scalars.
+    pub fn count(&self) -> usize {
+        self.parameters.count()
+    }
+
+    /// The current parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Current weights, with gradients.
+    pub fn tracked(&self) -> Weights {
+        self.parameters.tracked()
+    }
+
+    /// Current weights, without gradients.
+    pub fn detached(&self) -> Weights {
+        self.parameters.detached()
+    }
+
+    /// Averaged weights where there are any, otherwise current ones; without gradients.
+    pub fn averaged(&self) -> Weights {
+        self.average.as_ref().unwrap_or(&self.parameters).detached()
+    }
+
+    /// One optimiser step with the learning rate times `factor`.
+    pub fn step(&mut self, gradients: &GradStore, factor: f64) -> Result<()> {
+        self.optimizer.step(&self.parameters, gradients, self.learning_rate * factor)
+    }
+
+    /// Moves the average towards the parameters.
+    pub fn update_average(&self, decay: f64) -> Result<()> {
+        self.average.as_ref().map_or(Ok(()), |average| update_ema(average, &self.parameters, decay))
+    }
+
+    /// Adds parameters, average and optimiser history to a checkpoint.
+    pub fn export(&self, state: &mut HashMap<String, Tensor>) -> Result<()> {
+        self.parameters.export(&format!("nets.{}", self.name), state);
+        if let Some(average) = &self.average {
+            average.export(&format!("nets_ema.{}", self.name), state);
+        }
+        self.optimizer.export(&format!("optims.{}", self.name), state)
+    }
+
+    /// Restores what [`Trained::export`] gave.
+    pub fn import(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        self.parameters.import(&format!("nets.{}", self.name), state)?;
+        if let Some(average) = &self.average {
+            average.import(&format!("nets_ema.{}", self.name), state)?;
+        }
+        self.optimizer.import(&format!("optims.{}", self.name), &self.parameters, state)
+    }
+}
