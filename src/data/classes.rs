@@ -1,8 +1,6 @@
 //! MNIST and CIFAR-10: each class a domain.
 
-use super::DataError;
-use super::dataset::Opened;
-use crate::experiment::settings::{DataSource, Dataset};
+use crate::experiment::settings::DataSource;
 
 /// Name and class names (the data sets' own order, which is alphabetical) of a source.
 fn description(source: DataSource) -> (&'static str, [&'static str; 10]) {
@@ -16,8 +14,8 @@ fn description(source: DataSource) -> (&'static str, [&'static str; 10]) {
 
 /// Without candle-datasets there is nothing to open.
 #[cfg(not(feature = "datasets"))]
-pub(super) fn open(spec: &Dataset) -> Result<Opened, DataError> {
-    Err(DataError::Unavailable {
+pub(super) fn open(spec: &crate::experiment::settings::Dataset) -> Result<super::dataset::Opened, super::DataError> {
+    Err(super::DataError::Unavailable {
         data_source: description(spec.source).0,
         problem: "this binary was built without MNIST and CIFAR-10".into(),
         advice: "build with `--features datasets`".into(),
@@ -200,7 +198,8 @@ mod with_candle_datasets {
 #[cfg(all(test, feature = "datasets"))]
 mod tests {
     use super::*;
-    use crate::data::{DataSet, OpenOptions, Split};
+    use crate::data::{DataError, DataSet, OpenOptions, Split};
+    use crate::experiment::settings::Dataset;
     use candle_core::{Device, Tensor};
     use std::fs;
     use std::path::Path;

@@ -82,7 +82,7 @@ fn whole_image(image: &RgbImage, size: usize) -> Result<Vec<f32>, DataError> {
 fn collect(
     count: usize,
     size: usize,
-    planes: impl Fn(usize) -> Result<Vec<f32>, DataError> + Sync,
+    planes: impl Fn(usize) -> Result<Vec<f32>, DataError> + Sync + Send,
 ) -> Result<Tensor, DataError> {
     let parts: Vec<Vec<f32>> = (0..count).into_par_iter().map(planes).collect::<Result<_, _>>()?;
     Ok(Tensor::from_vec(parts.concat(), (count, 3, size, size), &Device::Cpu)?)

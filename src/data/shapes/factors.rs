@@ -39,9 +39,18 @@ impl Shape {
     /// Range of hues, in degrees.
     fn hues(self) -> (f64, f64) {
         match self {
-            Shape::Disc => (5.0, 85.0),
-            Shape::Square => (225.0, 315.0),
-            Shape::Triangle => (125.0, 185.0),
+            Shape::Disc => (10.0, 88.0),
+            Shape::Square => (230.0, 315.0),
+            Shape::Triangle => (132.0, 185.0),
+        }
+    }
+
+    /// Lightness at the two ends of [`Shape::hues`]: yellow and lime are only themselves when they are light.
+    fn lightness(self) -> (f64, f64) {
+        match self {
+            Shape::Disc => (0.60, 0.82),
+            Shape::Square => (0.62, 0.60),
+            Shape::Triangle => (0.76, 0.66),
         }
     }
 }
@@ -144,9 +153,9 @@ impl Factors {
 impl Content {
     /// Draws a content; the same distribution for all domains.
     pub fn draw(stream: &mut Stream) -> Content {
-        let radius = stream.uniform_in(0.20, 0.30);
-        // The triangle's corners are about 1.45 radii from its centre; most of it stays inside the image.
-        let margin = 1.2 * radius;
+        let radius = stream.uniform_in(0.20, 0.29);
+        // The corners of the triangle are about 1.4 radii from its centre: at most a tip leaves the image.
+        let margin = 1.3 * radius;
         let hue = stream.uniform_in(0.0, 360.0);
         let mut end = |lightness: (f64, f64), shift: f64| Colour {
             lightness: stream.uniform_in(lightness.0, lightness.1),
@@ -158,7 +167,7 @@ impl Content {
             x: stream.uniform_in(margin, 1.0 - margin),
             y: stream.uniform_in(margin, 1.0 - margin),
             radius,
-            rotation: stream.uniform_in(-0.45, 0.45),
+            rotation: stream.uniform_in(-0.4, 0.4),
             background: Background { from, to, direction: stream.uniform_in(0.0, TAU) },
         }
     }
@@ -169,10 +178,12 @@ impl Style {
     pub fn draw(shape: Shape, stream: &mut Stream) -> Style {
         let (low, high) = shape.hues();
         let hue = stream.uniform_in(low, high);
-        let lightness = stream.uniform_in(0.56, 0.74);
+        let (first, last) = shape.lightness();
+        let lightness = first + (last - first) * (hue - low) / (high - low) + stream.uniform_in(-0.06, 0.06);
         let fill = Colour { lightness, chroma: stream.uniform_in(0.13, 0.20), hue };
-        // Far enough from the main colour to be seen at 32 pixels: lighter on dark paint, darker or lighter on bright.
-        let lift = if lightness < 0.64 || stream.chance(0.5) { 0.22 } else { -0.20 };
+        // Far enough from the main colour to be seen at 32 pixels.
+        let lighter = lightness < 0.64 || (lightness < 0.72 && stream.chance(0.5));
+        let lift = if lighter { 0.22 } else { -0.20 };
         let accent = Colour {
             lightness: lightness + lift,
             chroma: stream.uniform_in(0.08, 0.15),
