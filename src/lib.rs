@@ -1,6 +1,11 @@
 //! An experiment-tracking research harness for multi-domain image-to-image translation.
 
+pub mod cli;
 pub mod data;
+pub mod error;
 pub mod evaluate;
 pub mod experiment;
+pub mod launch;
 pub mod methods;
+pub mod store;
+pub mod train;

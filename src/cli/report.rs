@@ -1,0 +1,116 @@
+//! `harness report`.
+
+use super::experiment::{RunsDir, Selection, report_dir};
+use super::output;
+use crate::error::Error;
+use crate::experiment::settings::RunSpec;
+use crate::experiment::{Plan, identity};
+use crate::store::{RunEntry, scan, write_bytes};
+use harness_reports::ReportInput;
+use harness_reports::records::RunState;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// File in a report's folder with the hash of what it was rendered from.
+const INPUTS: &str = ".inputs.blake3";
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    runs: RunsDir,
+    /// Folder of the report [default: RUNS_DIR/EXPERIMENT[-PROFILE]/report]
+    #[arg(long, short, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// Renders the records of an experiment's runs. The images are not needed: a run is found by the identity it would
+/// have with the data it says it was trained on.
+pub fn run(args: &Args) -> Result<(), Error> {
+    let runs_dir = &args.runs.runs_dir;
+    let plan = args.selection.plan()?;
+    let known = scan(runs_dir)?;
+    for problem in &known.problems {
+        eprintln!("warning: {}", crate::error::one_line(problem));
+    }
+    let mut paths = Vec::new();
+    for spec in &plan.runs {
+        match found(spec, &known.runs).as_slice() {
+            [] => eprintln!("warning: {}-{}-s{} has not been run", spec.variant, spec.dataset_name, spec.seed),
+            [only] => paths.push(only.path.clone()),
+            [newest, others @ ..] => {
+                for other in others {
+                    let (used, other) = (newest.path.display(), other.path.display());
+                    eprintln!("warning: {other} has the same settings and other data; the report uses {used}");
+                }
+                paths.push(newest.path.clone());
+            }
+        }
+    }
+    if paths.is_empty() {
+        let profile = plan.profile.as_ref().map(|profile| format!(" with profile {profile}")).unwrap_or_default();
+        let experiment = format!("{}{profile}", plan.experiment);
+        return Err(Error::NothingToReport { experiment, runs_dir: runs_dir.clone() });
+    }
+    let out = args.output.clone().unwrap_or_else(|| report_dir(&plan, runs_dir));
+    render(&plan, paths, &out, false)
+}
+
+/// Runs on disk that have this specification, the most recently active first.
+fn found<'a>(spec: &RunSpec, known: &'a [RunEntry]) -> Vec<&'a RunEntry> {
+    let is_it = |run: &&RunEntry| {
+        run.record.experiment == spec.experiment
+            && run.state.state != RunState::Planned
+            && run.record.id == identity(spec, &run.record.data_fingerprint)
+    };
+    let mut found: Vec<&RunEntry> = known.iter().filter(is_it).collect();
+    found.sort_by(|a, b| b.state.heartbeat.cmp(&a.state.heartbeat));
+    found
+}
+
+/// Renders the report of `plan` from the run folders `paths` into `out` and prints its tables and, last, the path of
+/// its page. With `keep`, a report that was rendered from the very same records is left as it is.
+pub fn render(plan: &Plan, paths: Vec<PathBuf>, out: &Path, keep: bool) -> Result<(), Error> {
+    let hash = inputs_hash(plan, &paths)?;
+    let page = format!("{}\n", out.join("index.html").display());
+    if keep && fs::read_to_string(out.join(INPUTS)).is_ok_and(|rendered| rendered.trim() == hash) {
+        return output::print(&page);
+    }
+    let input = ReportInput {
+        title: plan.title.clone(),
+        description: plan.description.clone(),
+        profile: plan.profile.clone(),
+        table: plan.table.clone(),
+        runs: paths,
+    };
+    let rendered = harness_reports::render(&input, out);
+    let rendered = rendered.map_err(|source| Error::Report { path: out.to_owned(), source })?;
+    write_bytes(&out.join(INPUTS), format!("{hash}\n").as_bytes())?;
+    output::print(&format!("{}\n{page}", rendered.tables))
+}
+
+/// A hash of what a report of finished runs depends on: their states carry the time of their end.
+fn inputs_hash(plan: &Plan, paths: &[PathBuf]) -> Result<String, Error> {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    part(env!("CARGO_PKG_VERSION"));
+    for text in [&plan.title, &plan.description] {
+        part(text);
+    }
+    for text in [&plan.profile, &plan.table] {
+        part(text.as_deref().unwrap_or_default());
+    }
+    for path in paths {
+        part(&path.to_string_lossy());
+        let state = path.join("state.json");
+        let text = fs::read_to_string(&state)
+            .map_err(|source| Error::Io { action: format!("cannot read {}", state.display()), source })?;
+        part(&text);
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}

@@ -1,0 +1,151 @@
+//! What the binary says when it cannot do what it was asked to, and its exit codes.
+
+use crate::data::DataError;
+use crate::experiment::ConfigErrors;
+use crate::store::StoreError;
+use crate::train::TrainError;
+use harness_reports::ReportError;
+use std::error::Error as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit code when a run failed or the program could not do its work.
+pub const FAILED: u8 = 1;
+/// Exit code when the input is wrong: experiment file, options, data.
+pub const BAD_INPUT: u8 = 2;
+
+/// Why a command ended without success.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The experiment file, or an option that changes it, is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// A data set cannot be used.
+    #[error("data set `{name}` cannot be used")]
+    Data {
+        /// Key of the data set in the experiment file, or the folder.
+        name: String,
+        /// Why not.
+        source: DataError,
+    },
+    /// A folder was looked at and cannot be trained with as it is.
+    #[error("{name} cannot be trained with as it is: {problems}")]
+    Unusable {
+        /// The folder.
+        name: String,
+        /// Why not.
+        problems: String,
+    },
+    /// An option cannot be met.
+    #[error("{option}: {problem}")]
+    Usage {
+        /// The option as typed, for example `--device cuda:0`.
+        option: String,
+        /// Why not, and what to do.
+        problem: String,
+    },
+    /// A name fits no run or several, or a folder was written by a newer version.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A run could not be trained.
+    #[error("the run cannot be trained")]
+    Train(#[source] TrainError),
+    /// The records of a run cannot be read.
+    #[error("the records cannot be read")]
+    Records(#[source] ReportError),
+    /// An SQL query is wrong.
+    #[error("the query cannot be answered")]
+    Query(#[source] ReportError),
+    /// Runs failed; each was reported when it did.
+    #[error("{failed} of {all} runs failed; `harness logs RUN` says more, the same command tries them again")]
+    RunsFailed {
+        /// How many failed.
+        failed: usize,
+        /// How many were asked for.
+        all: usize,
+    },
+    /// A signal or the launcher asked to stop.
+    #[error("stopped; the same command goes on from the last checkpoints")]
+    Stopped {
+        /// The signal, if it was one.
+        signal: Option<i32>,
+    },
+    /// A report could not be written.
+    #[error("cannot write the report in {}", path.display())]
+    Report {
+        /// Its folder.
+        path: PathBuf,
+        /// Why not.
+        source: ReportError,
+    },
+    /// A report was asked for and nothing has been trained.
+    #[error("no runs of {experiment} under {}; train them first: harness run FILE", runs_dir.display())]
+    NothingToReport {
+        /// Experiment and profile.
+        experiment: String,
+        /// Where runs were looked for.
+        runs_dir: PathBuf,
+    },
+    /// A file or stream failed.
+    #[error("{action}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        let code = match self {
+            Self::Config(_) | Self::Data { .. } | Self::Usage { .. } | Self::Query(_) => BAD_INPUT,
+            Self::Unusable { .. } | Self::NothingToReport { .. } => BAD_INPUT,
+            Self::Store(error) => match error {
+                StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. } | StoreError::Newer { .. } => BAD_INPUT,
+                _ => FAILED,
+            },
+            Self::Stopped { signal: Some(signal) } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
+            Self::Stopped { signal: None } | Self::RunsFailed { .. } | Self::Train(_) => FAILED,
+            Self::Records(_) | Self::Report { .. } | Self::Io { .. } => FAILED,
+        };
+        ExitCode::from(code)
+    }
+
+    /// Whether it is only that nobody reads our output any more, as in `harness ls | head -1`.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
+    /// The text for standard error: configuration errors with the lines they are about, others with their causes.
+    pub fn render(&self, colour: bool) -> String {
+        if let Self::Config(errors) = self {
+            let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+            return errors.render(theme);
+        }
+        let mut text = format!("error: {self}\n");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(&format!("  because: {error}\n"));
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// An error and its causes on one line.
+pub fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        // Some errors already end in their cause.
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text.replace('\n', " ")
+}

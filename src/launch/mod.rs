@@ -1,0 +1,10 @@
+//! From a plan to finished runs, wherever there is a device.
+
+mod datasets;
+mod local;
+mod survey;
+mod worker;
+
+pub use datasets::Datasets;
+pub use local::{Board, Launch, Summary, cache_dir, launch};
+pub use survey::{Action, Planned, survey};

@@ -1,0 +1,109 @@
+//! What is to be done: every run of a plan beside what is on disk.
+
+use super::Datasets;
+use crate::error::Error;
+use crate::experiment::settings::RunSpec;
+use crate::experiment::{Plan, identity};
+use crate::store::{RunEntry, RunFolder, folder_name};
+use harness_reports::records::{FORMAT_VERSION, RunRecord, RunState};
+use std::path::{Path, PathBuf};
+
+/// What `run` will do about a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: it is finished.
+    Skip,
+    /// Go on from a checkpoint.
+    Resume {
+        /// Iteration of the checkpoint.
+        iteration: u64,
+        /// How the last start ended.
+        because: String,
+    },
+    /// Train from the first iteration.
+    Start,
+}
+
+/// A run of a plan.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// What to compute.
+    pub spec: RunSpec,
+    /// Its record, with identity.
+    pub record: RunRecord,
+    /// Its folder, which may not exist yet.
+    pub path: PathBuf,
+    /// What is to be done.
+    pub action: Action,
+}
+
+impl Planned {
+    /// Name of its folder.
+    pub fn name(&self) -> String {
+        folder_name(&self.record)
+    }
+
+    /// Short name for progress lines: `VARIANT-DATASET-sSEED`.
+    pub fn short_name(&self) -> String {
+        format!("{}-{}-s{}", self.record.variant, self.record.dataset, self.record.seed)
+    }
+
+    /// Iterations still to do.
+    pub fn remaining(&self) -> u64 {
+        let all = self.spec.settings.train.iterations;
+        match self.action {
+            Action::Skip => 0,
+            Action::Resume { iteration, .. } => all.saturating_sub(iteration),
+            Action::Start => all,
+        }
+    }
+}
+
+/// Opens the data sets of `plan`, gives every run its identity and looks up where it stands. Writes nothing.
+pub fn survey(plan: &Plan, datasets: &mut Datasets, runs_dir: &Path) -> Result<Vec<Planned>, Error> {
+    plan.runs.iter().map(|spec| planned(spec, datasets, runs_dir)).collect()
+}
+
+fn planned(spec: &RunSpec, datasets: &mut Datasets, runs_dir: &Path) -> Result<Planned, Error> {
+    let dataset = datasets
+        .get(spec)
+        .map_err(|source| Error::Data { name: spec.dataset_name.clone(), source })?;
+    let record = record(spec, dataset.domains(), dataset.fingerprint()).map_err(|error| Error::Io {
+        action: format!("cannot record the specification of {}", spec.variant),
+        source: error.into(),
+    })?;
+    let path = RunFolder::locate(runs_dir, &record);
+    let action = if path.join("run.json").exists() { action(&RunEntry::read(&path)?)? } else { Action::Start };
+    Ok(Planned { spec: spec.clone(), record, path, action })
+}
+
+fn record(spec: &RunSpec, domains: &[String], fingerprint: &str) -> serde_json::Result<RunRecord> {
+    Ok(RunRecord {
+        format: FORMAT_VERSION,
+        id: identity(spec, fingerprint),
+        experiment: spec.experiment.clone(),
+        variant: spec.variant.clone(),
+        label: spec.label.clone(),
+        dataset: spec.dataset_name.clone(),
+        profile: spec.profile.clone(),
+        seed: spec.seed,
+        domains: domains.to_vec(),
+        data_fingerprint: fingerprint.to_owned(),
+        spec: serde_json::to_value(spec)?,
+    })
+}
+
+fn action(run: &RunEntry) -> Result<Action, Error> {
+    if run.state.state == RunState::Finished {
+        return Ok(Action::Skip);
+    }
+    let because = match &run.state.reason {
+        Some(reason) => format!("{}: {reason}", run.state_name()),
+        None if run.state.state == RunState::Running => "its process ended without a word".to_owned(),
+        None => run.state_name().to_owned(),
+    };
+    Ok(match run.last_checkpoint()? {
+        Some(iteration) => Action::Resume { iteration, because },
+        None => Action::Start,
+    })
+}

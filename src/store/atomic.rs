@@ -1,0 +1,78 @@
+//! Files that are either the old or the new version, whatever happens in between.
+
+use super::StoreError;
+use serde::{Serialize, de::DeserializeOwned};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+/// Replaces `path` by `bytes`: written to a temporary name in the same folder, synced, renamed, folder synced.
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = temporary(folder).map_err(StoreError::io("write in", folder))?;
+    file.write_all(bytes).map_err(StoreError::io("write", path))?;
+    file.as_file().sync_all().map_err(StoreError::io("write", path))?;
+    file.persist(path).map_err(|error| StoreError::io("write", path)(error.error))?;
+    sync_dir(folder)
+}
+
+/// Replaces `path` by `value` as indented JSON, atomically.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| StoreError::damaged(path, error))?;
+    bytes.push(b'\n');
+    write_bytes(path, &bytes)
+}
+
+/// Reads a JSON record.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, StoreError> {
+    let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|error| StoreError::damaged(path, error))
+}
+
+/// Creates a folder and its parents.
+pub fn create_dir(path: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(path).map_err(StoreError::io("create the folder", path))
+}
+
+/// Makes renames and removals in `folder` durable.
+pub(super) fn sync_dir(folder: &Path) -> Result<(), StoreError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync the folder", folder))
+}
+
+/// A temporary file beside its final place, with the permissions an ordinary new file gets (run folders are shared).
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_and_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        write_json(&path, &1).unwrap();
+        write_json(&path, &vec![1, 2]).unwrap();
+        assert_eq!(read_json::<Vec<i32>>(&path).unwrap(), [1, 2]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn errors_name_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.json");
+        assert!(read_json::<i32>(&path).unwrap_err().to_string().contains("run.json"));
+        fs::write(&path, "{").unwrap();
+        let message = read_json::<i32>(&path).unwrap_err().to_string();
+        assert!(message.contains("run.json") && message.contains("line 1"), "{message}");
+    }
+}

@@ -1,0 +1,93 @@
+//! Errors of training.
+
+use crate::store::StoreError;
+
+/// An error of a part that training is put together from: data, sample sheets, evaluation.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The run folder could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Images could not be loaded.
+    #[error("cannot load a training batch")]
+    Data(#[source] Cause),
+    /// The data set is not the one the run was planned with.
+    #[error("the data set has changed since the run was planned (fingerprint {found}, planned {planned}); run the experiment file again")]
+    DataChanged {
+        /// Fingerprint planned.
+        planned: String,
+        /// Fingerprint found.
+        found: String,
+    },
+    /// The networks could not be built or restored.
+    #[error("cannot {action} the networks")]
+    Build {
+        /// `build` or `restore`.
+        action: &'static str,
+        /// Why not.
+        source: harness_ops::Error,
+    },
+    /// A step could not be computed.
+    #[error("training step {iteration} failed")]
+    Step {
+        /// Iterations finished, this one included.
+        iteration: u64,
+        /// Why.
+        source: harness_ops::Error,
+    },
+    /// A loss is infinite or undefined; nothing after it would mean anything.
+    #[error("{loss} is {value} at iteration {iteration} (losses are read every {seen_every} iterations); try a smaller optimizer.lr, or a larger weight of the gradient penalty")]
+    NotFinite {
+        /// Name of the loss.
+        loss: String,
+        /// Its value.
+        value: f64,
+        /// Iterations finished when it was seen.
+        iteration: u64,
+        /// How often losses are read.
+        seen_every: u64,
+    },
+    /// Sample sheets could not be made.
+    #[error("cannot make sample sheets after iteration {iteration}")]
+    Sample {
+        /// Iterations finished.
+        iteration: u64,
+        /// Why.
+        source: Cause,
+    },
+    /// Evaluation failed.
+    #[error("evaluation after iteration {iteration} failed")]
+    Evaluate {
+        /// Iterations finished.
+        iteration: u64,
+        /// Why.
+        source: Cause,
+    },
+    /// A defect of the program.
+    #[error("the training thread panicked: {message}")]
+    Panic {
+        /// What it said.
+        message: String,
+    },
+    /// No thread could be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// The recorded specification does not describe a run.
+    #[error("the specification of the run cannot be read")]
+    Spec(#[source] serde_json::Error),
+}
+
+impl TrainError {
+    /// A step that failed in candle.
+    pub(super) fn step(iteration: u64, source: candle_core::Error) -> Self {
+        Self::Step { iteration, source: source.into() }
+    }
+
+    /// The error and its causes on one line.
+    pub fn one_line(&self) -> String {
+        crate::error::one_line(self)
+    }
+}

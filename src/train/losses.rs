@@ -1,0 +1,53 @@
+//! Reading the scalars of a training step.
+
+use super::TrainError;
+use crate::methods::Losses;
+use candle_core::{DType, Tensor};
+
+/// Reads all scalars in one transfer. An infinite or undefined value is an error that names it.
+pub(super) fn read(losses: &Losses, iteration: u64, seen_every: u64) -> Result<Vec<(String, f64)>, TrainError> {
+    if losses.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scalars: Vec<Tensor> = losses
+        .iter()
+        .map(|(_, value)| value.to_dtype(DType::F32)?.reshape(()))
+        .collect::<candle_core::Result<_>>()
+        .map_err(|source| TrainError::step(iteration, source))?;
+    let values = Tensor::stack(&scalars, 0).and_then(|all| all.to_vec1::<f32>());
+    let values = values.map_err(|source| TrainError::step(iteration, source))?;
+    let named = losses.iter().zip(values).map(|((name, _), value)| (name.clone(), f64::from(value))).collect();
+    match first_not_finite(&named) {
+        Some((loss, value)) => Err(TrainError::NotFinite { loss, value, iteration, seen_every }),
+        None => Ok(named),
+    }
+}
+
+fn first_not_finite(values: &Vec<(String, f64)>) -> Option<(String, f64)> {
+    values.iter().find(|(_, value)| !value.is_finite()).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn losses(values: &[f64]) -> Losses {
+        let scalar = |value: &f64| Tensor::new(*value, &Device::Cpu).unwrap();
+        values.iter().enumerate().map(|(i, value)| (format!("D/{i}"), scalar(value))).collect()
+    }
+
+    #[test]
+    fn reads_in_order() {
+        let read = read(&losses(&[0.5, -2.0]), 3, 10).unwrap();
+        assert_eq!(read, [("D/0".to_owned(), 0.5), ("D/1".to_owned(), -2.0)]);
+    }
+
+    #[test]
+    fn names_the_first_bad_one() {
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let message = read(&losses(&[0.5, bad, bad]), 30, 10).unwrap_err().to_string();
+            assert!(message.contains("D/1") && message.contains("30"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Training: fetch, step, log, sample, evaluate, checkpoint, resume. Knows no method by name.
+
+mod error;
+mod job;
+mod losses;
+mod progress;
+mod samples;
+mod stop;
+mod trainer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{Cause, TrainError};
+pub use job::{Job, run};
+pub use progress::{Ending, Event, Progress};
+pub use samples::{SampleError, Sampler};
+pub use stop::Stop;
+pub use trainer::{Parts, Trainer};

@@ -1,0 +1,100 @@
+//! Killed or stopped anywhere, resumed, the same bits.
+
+use crate::support::Session;
+use predicates::str::contains;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const RUN: &str = "run quick.toml --profile longer --no-report";
+const LAST: &str = "checkpoints/000060.safetensors";
+
+/// The last checkpoint of a run that was left alone.
+fn undisturbed() -> Vec<u8> {
+    let session = Session::new();
+    session.harness(RUN).assert().success();
+    std::fs::read(session.run_folder("runs", "F-").join(LAST)).unwrap()
+}
+
+/// Starts the run and waits until it has written a checkpoint.
+fn start(session: &Session) -> Child {
+    let child = session.process(RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let written = || {
+        let runs = std::fs::read_dir(session.path("runs/quick")).ok()?;
+        let mut folders = runs.filter_map(|entry| Some(entry.ok()?.path().join("checkpoints/000004.safetensors")));
+        folders.find(|path| path.exists())
+    };
+    while written().is_none() {
+        assert!(Instant::now() < deadline, "no checkpoint");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+fn state(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(folder.join("state.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn killed() {
+    let session = Session::new();
+    let mut child = start(&session);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let folder = session.run_folder("runs", "F-");
+    assert_eq!(state(&folder)["state"], "running", "it had no time to say that it ends");
+    assert!(!folder.join(LAST).exists());
+
+    session.harness(RUN).assert().success().stderr(contains("resumes after iteration"));
+    assert!(std::fs::read(folder.join(LAST)).unwrap() == undisturbed());
+}
+
+#[test]
+fn interrupted() {
+    let session = Session::new();
+    let mut child = start(&session);
+    // While it runs, nobody else may write its folder.
+    session.harness(RUN).assert().code(1).stderr(contains("another process"));
+    let signalled = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signalled.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let folder = session.run_folder("runs", "F-");
+    let stopped = state(&folder);
+    assert_eq!((&stopped["state"], &stopped["reason"]), (&"interrupted".into(), &"interrupted by the user (SIGINT)".into()));
+    let iteration = stopped["iteration"].as_u64().unwrap();
+    assert!(folder.join(format!("checkpoints/{iteration:06}.safetensors")).exists(), "{iteration}");
+
+    session.harness(RUN).assert().success().stderr(contains(format!("resumes after iteration {iteration}")));
+    assert!(std::fs::read(folder.join(LAST)).unwrap() == undisturbed());
+    let rows = session.json("logs F- --format json");
+    let kinds: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["kind"].as_str().unwrap()).collect();
+    assert!(kinds.contains(&"interrupted") && kinds.contains(&"resumed") && kinds.last() == Some(&"finished"));
+}
+
+#[test]
+fn workers_stop_with_their_launcher() {
+    let session = Session::new();
+    let mut command = session.process(RUN);
+    command.args(["--only", "F,H", "--jobs", "2"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !session.path("runs/quick").exists()
+        || !std::fs::read_dir(session.path("runs/quick")).unwrap().all(|entry| {
+            std::fs::exists(entry.unwrap().path().join("checkpoints/000004.safetensors")).unwrap()
+        })
+    {
+        assert!(Instant::now() < deadline, "no checkpoints");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for variant in ["F-", "H-"] {
+        let folder = session.run_folder("runs", variant);
+        while state(&folder)["state"] == "running" {
+            assert!(Instant::now() < deadline, "{variant} does not stop");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(state(&folder)["state"], "interrupted");
+    }
+}
