@@ -24,7 +24,8 @@ pub fn comparison_table(
 ) -> TextTable {
     let shown = arrange(summary, published);
     let mut table = TextTable {
-        caption: published.map_or("Final evaluation".into(), |p| format!("{} ({})", p.title, p.source)),
+        caption: published
+            .map_or("Final evaluation".into(), |p| format!("Ours beside the published table: {}", p.source)),
         groups: groups(summary, &shown),
         header: std::iter::once("Method".to_string()).chain(shown.iter().map(|s| header(summary, s))).collect(),
         text_columns: 1,
@@ -41,8 +42,8 @@ pub fn comparison_table(
         if let Some(apart) = &row.apart {
             name.notes.push(table.footnote(apart));
         }
-        // Rows without any finished run say so in every cell; a partly finished row says it once, here.
-        if row.runs.iter().any(|run| runs[*run].finished()) {
+        // Rows without any finished run say so in every cell, if there are any; others say it once, here.
+        if summary.columns.is_empty() || row.runs.iter().any(|run| runs[*run].finished()) {
             for run in row.runs.iter().map(|run| &runs[*run]).filter(|run| !run.finished()) {
                 name.notes.push(table.footnote(&format!("left out: {}", unfinished(run))));
             }
@@ -107,7 +108,7 @@ fn group_name(column: &Column) -> String {
     match (column.control, column.guidance) {
         (false, Guidance::Latent) => "Latent-guided".into(),
         (false, Guidance::Reference) => "Reference-guided".into(),
-        (true, guidance) => format!("Control, 1 output ({})", guidance.word()),
+        (true, _) => "Control: one output per source".into(),
     }
 }
 
@@ -126,17 +127,17 @@ fn groups(summary: &Summary, shown: &[Shown]) -> Vec<(String, usize)> {
     groups
 }
 
-/// Metric and arrow; where the same metric stands under two protocols in a group, the protocol too.
+/// Metric and arrow; where the same metric stands under several protocols, the letter of the protocol too.
 fn header(summary: &Summary, show: &Shown) -> String {
     match show {
         Shown::Published(metric) => format!("paper {}", metric_name(metric).label),
         Shown::Ours(at) => {
             let column = &summary.columns[*at];
-            let twins = summary.columns.iter().filter(|other| {
-                other.metric == column.metric && other.guidance == column.guidance && other.control == column.control
-            });
-            let name = metric_name(&column.metric).header();
-            if twins.count() > 1 { format!("{name} [{}]", column.protocol) } else { name }
+            let mut name = metric_name(&column.metric).header();
+            if let Some(letter) = letter(summary, column) {
+                name = format!("{name} ({letter})");
+            }
+            if column.control { format!("{name}, {}", column.guidance.word()) } else { name }
         }
     }
 }
@@ -200,11 +201,22 @@ fn mixes_single_outputs(summary: &Summary) -> bool {
     outputs(true) && outputs(false)
 }
 
+/// Which of several protocols of its metric a column has; `None` if there is one.
+fn letter(summary: &Summary, column: &Column) -> Option<char> {
+    let mut ids: Vec<&str> =
+        summary.columns.iter().filter(|c| c.metric == column.metric).map(|c| c.protocol.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let place = ids.iter().position(|id| *id == column.protocol)?;
+    (ids.len() > 1).then(|| (b'a'..=b'z').cycle().nth(place).map_or('?', char::from))
+}
+
 /// The protocol ids behind the columns, once each.
 fn protocols(summary: &Summary) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for column in summary.columns.iter().filter(|column| !column.protocol.is_empty()) {
-        let line = format!("{}: protocol {}.", metric_name(&column.metric).label, column.protocol);
+        let letter = letter(summary, column).map(|letter| format!(" ({letter})")).unwrap_or_default();
+        let line = format!("{}{letter}: protocol {}.", metric_name(&column.metric).label, column.protocol);
         if !lines.contains(&line) {
             lines.push(line);
         }
