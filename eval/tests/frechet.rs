@@ -1,5 +1,7 @@
 //! Fréchet distances against pytorch-fid (SciPy's `sqrtm`).
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod common;
 
 use common::{golden, shared_dir, unit};

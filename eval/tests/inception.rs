@@ -1,5 +1,7 @@
 //! The Inception network against pytorch-fid.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod common;
 
 use candle_core::{Device, Tensor};

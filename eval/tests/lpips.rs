@@ -1,5 +1,7 @@
 //! LPIPS against the reference package and the official StarGAN v2 code.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod common;
 
 use common::{golden, resized, shared_dir};

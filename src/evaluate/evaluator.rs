@@ -12,6 +12,7 @@ use crate::methods::{Guidance, Method, Mode};
 use candle_core::{Device, Tensor};
 use harness_eval::{AlexNet, Lpips, Moments, Normalization, SignedImages};
 use harness_reports::records::EvaluationRow;
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -165,14 +166,17 @@ impl Evaluator {
             protocol,
             outputs: outputs as u64,
         };
-        let cells = |outputs: usize, value: &dyn Fn(&Task, Pair) -> Measured, n_real: &dyn Fn(Pair) -> u64| {
+        let cells = |outputs: usize,
+                     value: &(dyn Fn(&Task, Pair) -> Measured + Sync),
+                     n_real: &(dyn Fn(Pair) -> u64 + Sync)| {
             let cell = |(&pair, task): (&Pair, &Task)| Cell {
                 task: self.task_name(pair),
                 value: value(task, pair),
                 n_real: n_real(pair),
                 n_fake: (self.sources(pair.source).len() * outputs) as u64,
             };
-            pairs.iter().zip(&tasks).map(cell).collect::<Vec<_>>()
+            // The distances of several tasks at once; each is taken by one thread.
+            pairs.par_iter().zip(&tasks).map(cell).collect::<Vec<_>>()
         };
 
         let repeats = if mode == Mode::Label { self.label_repeats(method)? } else { true };

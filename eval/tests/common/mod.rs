@@ -1,6 +1,6 @@
 //! What the golden tests share: reference files, inputs made from names, real images.
 
-#![allow(dead_code)] // each test binary uses its own part
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use harness_ops::resize::{Filter, Rgb8, resize};
 use image::RgbImage;
