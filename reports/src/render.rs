@@ -3,7 +3,7 @@
 use crate::grids::{comparison_grid, progress_strip, sheet_grid};
 use crate::page::{Page, Picture, RunDetail, page};
 use crate::paper::published_table;
-use crate::plots::{Figure, evaluation_curves, loss_curves, scatter, scatter_points};
+use crate::plots::{Figure, evaluation_curves, group_title, loss_curves, scatter, scatter_points};
 use crate::records::RunFolder;
 use crate::tables::{
     Judgement, Row, Summary, TextTable, comparison_table, judge, latex, markdown, metric_name, rows, run_table,
@@ -115,7 +115,7 @@ fn pictures(runs: &[RunFolder], summary: &Summary, files: &mut Files<'_>) -> Res
         }
         for (prefix, figure) in loss_curves(runs, &rows)? {
             let caption = format!(
-                "{} over training{on}. Lines are centred moving averages over a twentieth of the points, pale lines \
+                "{} over training{on}. Lines are moving averages over a fifteenth of the points, pale lines \
                  the logged values (1 % at either end may lie outside the frame); with several seeds, mean and one \
                  standard deviation.",
                 group_title(&prefix)
@@ -167,14 +167,6 @@ fn scatters(
         plots.push(files.figure(&name, &scatter(&points, metric, protocol)?, &caption)?);
     }
     Ok(plots)
-}
-
-fn group_title(prefix: &str) -> String {
-    match prefix {
-        "D" => "Discriminator losses".into(),
-        "G" => "Generator losses".into(),
-        other => other.replace('_', " "),
-    }
 }
 
 /// The last sheets of a run and its progress.

@@ -12,6 +12,8 @@ const GREY: Color = Color(90, 90, 90);
 /// Small tiles are enlarged by a whole factor to at least nearly this side, so that they can be seen.
 const VISIBLE: u32 = 128;
 const PADDING: u32 = 12;
+/// White between tiles that belong together.
+const HAIRLINE: u32 = 2;
 
 /// A row of tiles.
 #[derive(Debug, Clone)]
@@ -84,13 +86,13 @@ impl Grid {
         let small_line = (small * 1.3).ceil() as u32;
         let has_title = self.heads.iter().any(|head| !head.title.is_empty());
         let details = heads.iter().map(|lines| lines.len() as u32).max().unwrap_or(0);
-        let head_height = if has_title { line } else { 0 } + details * small_line + if has_title { 4 } else { 0 };
-        let top = PADDING + head_height;
+        let has_heads = has_title || details > 0;
+        let head_height = if has_title { line } else { 0 } + details * small_line + if has_heads { 4 } else { 0 };
         let mut rows = Vec::new();
-        let mut y = top;
+        let mut y = PADDING + head_height;
         for (index, row) in self.rows.iter().enumerate() {
-            if row.apart && index > 0 {
-                y += gap;
+            if index > 0 {
+                y += if row.apart { gap } else { HAIRLINE };
             }
             rows.push(y);
             y += side;
@@ -111,7 +113,7 @@ impl Grid {
             let title = crate::plots::fit(&head.title, font, true, f64::from(end - start) + f64::from(gap) * 0.8)?;
             centred(&mut canvas, &title, (middle, PADDING), font, true, INK)?;
             for (index, text) in lines.iter().enumerate() {
-                let y = PADDING + line + index as u32 * small_line;
+                let y = PADDING + if has_title { line } else { 0 } + index as u32 * small_line;
                 centred(&mut canvas, text, (middle, y), small, false, GREY)?;
             }
             first += head.span;
@@ -154,10 +156,12 @@ impl Grid {
         let mut columns = Vec::new();
         let mut x = left;
         for (index, head) in self.heads.iter().enumerate() {
-            if index > 0 && !head.joined {
-                x += gap;
-            }
-            for _ in 0..head.span {
+            for place in 0..head.span {
+                if place > 0 || (index > 0 && head.joined) {
+                    x += HAIRLINE;
+                } else if index > 0 {
+                    x += gap;
+                }
                 columns.push(x);
                 x += side;
             }

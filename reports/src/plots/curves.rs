@@ -58,7 +58,13 @@ pub fn loss_curves(runs: &[RunFolder], rows: &[Row]) -> Result<Vec<(String, Figu
             smoothed: true,
         });
     }
-    groups.into_iter().map(|(prefix, panels)| Ok((prefix, small_multiples(rows, panels)?))).collect()
+    groups
+        .into_iter()
+        .map(|(prefix, panels)| {
+            let figure = small_multiples(&group_title(&prefix), rows, panels)?;
+            Ok((prefix, figure))
+        })
+        .collect()
 }
 
 /// Evaluation metrics (means over tasks) over iterations; `None` if no run was evaluated twice.
@@ -98,22 +104,32 @@ pub fn evaluation_curves(runs: &[RunFolder], rows: &[Row]) -> Result<Option<Figu
             smoothed: false,
         })
         .collect();
-    small_multiples(rows, panels).map(Some)
+    small_multiples("Evaluation over training", rows, panels).map(Some)
 }
 
 fn line(place: usize, seeds: Vec<Points>) -> Line {
     Line { color: color(place), marker: marker(place), seeds }
 }
 
+/// What a prefix of metric names stands for.
+pub(crate) fn group_title(prefix: &str) -> String {
+    match prefix {
+        "D" => "Discriminator losses (D)".into(),
+        "G" => "Generator losses (G)".into(),
+        other => other.replace('_', " "),
+    }
+}
+
 /// Size of a panel with its surroundings.
 const PANEL: (f64, f64) = (340.0, 236.0);
 const MARGIN: f64 = 12.0;
 
-fn small_multiples(rows: &[Row], panels: Vec<PanelData>) -> Result<Figure, ReportError> {
-    let columns = panels.len().clamp(2, 3);
+fn small_multiples(title: &str, rows: &[Row], panels: Vec<PanelData>) -> Result<Figure, ReportError> {
+    let columns = if [1, 2, 4].contains(&panels.len()) { 2 } else { 3 };
     let lines = panels.len().div_ceil(columns);
     let width = PANEL.0 * columns as f64 + 2.0 * MARGIN;
     let mut figure = Figure::new(width, 0.0);
+    figure.styled((MARGIN + 6.0, MARGIN), title, 15.0, true, INK, Anchor::Left, Vertical::Top);
     let legend_height = legend(&mut figure, rows, width)?;
     figure.height = legend_height + PANEL.1 * lines as f64 + MARGIN;
     for (index, panel) in panels.iter().enumerate() {
@@ -126,7 +142,7 @@ fn small_multiples(rows: &[Row], panels: Vec<PanelData>) -> Result<Figure, Repor
 
 /// Draws the legend at the top, wrapped to the width, and gives back its height.
 fn legend(figure: &mut Figure, rows: &[Row], width: f64) -> Result<f64, ReportError> {
-    let (mut x, mut y) = (MARGIN + 6.0, MARGIN + 8.0);
+    let (mut x, mut y) = (MARGIN + 6.0, MARGIN + 36.0);
     for (place, row) in rows.iter().enumerate() {
         let text = fit(&row.title(), LABEL, false, width - 2.0 * MARGIN - 50.0)?;
         let needed = 30.0 + measure(&text, LABEL, false)?.0 + 20.0;
@@ -161,7 +177,7 @@ fn draw(figure: &mut Figure, data: &PanelData, (left, top): (f64, f64)) -> Resul
         raw.extend(line.seeds.iter().flatten().map(|p| p.1));
         drawn.push(pooled);
     }
-    let Some((x_axis, y_axis)) = axes(&xs, &core, &raw) else {
+    let Some((x_axis, y_axis)) = axes(&xs, &core, &raw, !data.smoothed) else {
         figure.styled(
             ((rect.left + rect.right) / 2.0, (rect.top + rect.bottom) / 2.0),
             "no finite value",
@@ -207,19 +223,20 @@ fn draw(figure: &mut Figure, data: &PanelData, (left, top): (f64, f64)) -> Resul
 }
 
 /// Axes that show all of the smoothed lines and 98 % of the raw values; `None` without a finite value.
-fn axes(xs: &[f64], core: &[f64], raw: &[f64]) -> Option<(Axis, Axis)> {
+fn axes(xs: &[f64], core: &[f64], raw: &[f64], from_zero: bool) -> Option<(Axis, Axis)> {
     let candidates = |share: f64| [quantile(core, share), quantile(raw, (share - 0.5) * 0.98 + 0.5)];
     let low = candidates(0.0).into_iter().flatten().reduce(f64::min)?;
     let high = candidates(1.0).into_iter().flatten().reduce(f64::max)?;
     let x_low = quantile(xs, 0.0)?.min(0.0);
-    let x = Axis::linear(x_low, quantile(xs, 1.0)?, 5);
+    let x_high = quantile(xs, 1.0)?;
+    let x = Axis::linear(x_low, x_high + 0.02 * (x_high - x_low), 5);
     let positive = raw.iter().chain(core).filter(|v| v.is_finite()).all(|v| *v > 0.0);
     if positive && high / low > 50.0 {
         let margin = (high / low).powf(0.05);
         return Some((x, Axis::logarithmic(low / margin, high * margin)));
     }
     let margin = 0.06 * (high - low);
-    // A quantity without sign keeps its zero line if that is near.
-    let floor = if low >= 0.0 && low < 0.3 * high { 0.0 } else { low - margin };
+    // A quantity without sign keeps its zero line if that is near; a metric always does.
+    let floor = if low >= 0.0 && (from_zero || low < 0.3 * high) { 0.0 } else { low - margin };
     Some((x, Axis::linear(floor, high + margin, 5)))
 }

@@ -17,4 +17,5 @@ pub use font::{measure, text_image};
 pub use palette::{Marker, color, marker};
 pub use scatter::{ScatterPoint, scatter, scatter_points};
 
+pub(crate) use curves::group_title;
 pub(crate) use font::fit;

@@ -57,11 +57,11 @@ fn stacked(
 ) -> Result<LazyFrame, ReportError> {
     let tagged = |frame: &DataFrame, place: usize, id: &str, variant: &str, dataset: &str, seed: u64| {
         frame.clone().lazy().select([
-            lit(place as u64).alias("run"),
+            lit(place as u64).cast(DataType::UInt64).alias("run"),
             lit(id.to_string()).alias("id"),
             lit(variant.to_string()).alias("variant"),
             lit(dataset.to_string()).alias("dataset"),
-            lit(seed).alias("seed"),
+            lit(seed).cast(DataType::UInt64).alias("seed"),
             all().as_expr(),
         ])
     };

@@ -24,7 +24,8 @@ pub fn comparison_table(
 ) -> TextTable {
     let shown = arrange(summary, published);
     let mut table = TextTable {
-        caption: published.map_or("Final evaluation".into(), |p| format!("{} ({})", p.title, p.source)),
+        caption: published
+            .map_or("Final evaluation".into(), |p| format!("Ours beside the published table: {}", p.source)),
         groups: groups(summary, &shown),
         header: std::iter::once("Method".to_string()).chain(shown.iter().map(|s| header(summary, s))).collect(),
         text_columns: 1,
@@ -41,8 +42,8 @@ pub fn comparison_table(
         if let Some(apart) = &row.apart {
             name.notes.push(table.footnote(apart));
         }
-        // Rows without any finished run say so in every cell; a partly finished row says it once, here.
-        if row.runs.iter().any(|run| runs[*run].finished()) {
+        // Rows without any finished run say so in every cell, if there are any; others say it once, here.
+        if summary.columns.is_empty() || row.runs.iter().any(|run| runs[*run].finished()) {
             for run in row.runs.iter().map(|run| &runs[*run]).filter(|run| !run.finished()) {
                 name.notes.push(table.footnote(&format!("left out: {}", unfinished(run))));
             }
@@ -107,7 +108,7 @@ fn group_name(column: &Column) -> String {
     match (column.control, column.guidance) {
         (false, Guidance::Latent) => "Latent-guided".into(),
         (false, Guidance::Reference) => "Reference-guided".into(),
-        (true, guidance) => format!("Control, 1 output ({})", guidance.word()),
+        (true, _) => "Control: one output per source".into(),
     }
 }
 
@@ -136,7 +137,8 @@ fn header(summary: &Summary, show: &Shown) -> String {
                 other.metric == column.metric && other.guidance == column.guidance && other.control == column.control
             });
             let name = metric_name(&column.metric).header();
-            if twins.count() > 1 { format!("{name} [{}]", column.protocol) } else { name }
+            let name = if twins.count() > 1 { format!("{name} [{}]", column.protocol) } else { name };
+            if column.control { format!("{name}, {}", column.guidance.word()) } else { name }
         }
     }
 }

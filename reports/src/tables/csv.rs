@@ -10,17 +10,10 @@ pub fn summary_csv(summary: &Summary, judgements: &[Judgement]) -> String {
         "dataset,variant,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,missing,\
          published,published_spread,certainty,verdict,why\n",
     );
-    let mut told: Vec<&Judgement> = Vec::new();
     for (place, row) in summary.rows.iter().enumerate() {
         let head = [row.dataset.as_str(), &row.variant, &row.label, row.profile.as_deref().unwrap_or_default()];
-        for (column, cell) in summary.columns.iter().zip(&summary.cells[place]) {
-            let judgement = judgements.iter().find(|j| {
-                j.row == place
-                    && j.metric == column.metric
-                    && !column.control
-                    && column.guidance == super::Guidance::Latent
-            });
-            told.extend(judgement);
+        for (at, (column, cell)) in summary.columns.iter().zip(&summary.cells[place]).enumerate() {
+            let judgement = judgements.iter().find(|j| j.row == place && j.column == Some(at));
             let (outputs, seeds, mean, std, missing) = match cell {
                 Cell::Value(e) => (
                     e.outputs.to_string(),
@@ -46,12 +39,9 @@ pub fn summary_csv(summary: &Summary, judgements: &[Judgement]) -> String {
             line(&mut text, head.into_iter().chain(middle).map(String::from).chain(published(judgement)));
         }
         // Published numbers that no column of ours stands beside are still listed.
-        for judgement in judgements.iter().filter(|j| j.row == place) {
-            if !told.contains(&judgement) {
-                told.push(judgement);
-                let middle = ["latent", "false", &judgement.metric, "", "", "0", "", "", "not evaluated"];
-                line(&mut text, head.into_iter().chain(middle).map(String::from).chain(published(Some(judgement))));
-            }
+        for judgement in judgements.iter().filter(|j| j.row == place && j.column.is_none()) {
+            let middle = ["latent", "false", &judgement.metric, "", "", "0", "", "", "not evaluated"];
+            line(&mut text, head.into_iter().chain(middle).map(String::from).chain(published(Some(judgement))));
         }
     }
     text

@@ -2,50 +2,21 @@
 
 use super::text::{TextCell, TextRow, TextTable};
 
-/// Renders a table with caption, footnotes and legend.
+/// Renders a table with caption, footnotes and legend. Markdown has one header row, so each group of columns becomes a
+/// table of its own.
 pub fn markdown(table: &TextTable) -> String {
-    let mut lines: Vec<Vec<String>> = vec![header(table)];
-    for row in &table.rows {
-        lines.push(match row {
-            TextRow::Section(name) => {
-                let mut cells = vec![String::new(); table.header.len()];
-                if let Some(first) = cells.first_mut() {
-                    *first = format!("*{}*", escape(name));
-                }
-                cells
-            }
-            TextRow::Cells(cells) => cells.iter().map(cell).collect(),
-        });
-    }
-    let widths: Vec<usize> = (0..table.header.len())
-        .map(|column| lines.iter().map(|line| width(&line[column])).max().unwrap_or(0).max(3))
-        .collect();
     let mut text = String::new();
     if !table.caption.is_empty() {
         text += &format!("**{}**\n\n", escape(&table.caption));
     }
-    for (number, line) in lines.iter().enumerate() {
-        let padded: Vec<_> = line
-            .iter()
-            .enumerate()
-            .map(|(column, cell)| {
-                let space = " ".repeat(widths[column] - width(cell));
-                if column < table.text_columns { format!("{cell}{space}") } else { format!("{space}{cell}") }
-            })
-            .collect();
-        text += &format!("| {} |\n", padded.join(" | "));
-        if number == 0 {
-            let rules: Vec<_> = widths
-                .iter()
-                .enumerate()
-                .map(
-                    |(column, width)| {
-                        if column < table.text_columns { "-".repeat(*width) } else { "-".repeat(width - 1) + ":" }
-                    },
-                )
-                .collect();
-            text += &format!("| {} |\n", rules.join(" | "));
-        }
+    let named: Vec<(&str, Vec<usize>)> = groups(table);
+    if named.is_empty() {
+        text += &block(table, &(0..table.header.len()).collect::<Vec<_>>());
+    }
+    for (index, (name, columns)) in named.iter().enumerate() {
+        let space = if index > 0 { "\n" } else { "" };
+        let columns: Vec<usize> = (0..table.text_columns).chain(columns.iter().copied()).collect();
+        text += &format!("{space}{}\n\n{}", escape(name), block(table, &columns));
     }
     if !table.footnotes.is_empty() {
         text.push('\n');
@@ -62,17 +33,58 @@ pub fn markdown(table: &TextTable) -> String {
     text
 }
 
-/// Markdown has one header row, so groups become prefixes.
-fn header(table: &TextTable) -> Vec<String> {
-    let mut groups = table.groups.iter().flat_map(|(name, span)| std::iter::repeat_n(name.as_str(), *span));
-    table
-        .header
-        .iter()
-        .map(|name| match groups.next() {
-            Some(group) if !group.is_empty() => format!("{}: {}", escape(group), escape(name)),
-            _ => escape(name),
-        })
-        .collect()
+/// Named groups with their columns.
+fn groups(table: &TextTable) -> Vec<(&str, Vec<usize>)> {
+    let mut first = 0;
+    let mut named = Vec::new();
+    for (name, span) in &table.groups {
+        if !name.is_empty() {
+            named.push((name.as_str(), (first..first + span).collect()));
+        }
+        first += span;
+    }
+    named
+}
+
+/// Some columns as one table.
+fn block(table: &TextTable, columns: &[usize]) -> String {
+    let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|column| escape(&table.header[*column])).collect()];
+    for row in &table.rows {
+        lines.push(match row {
+            TextRow::Section(name) => {
+                let mut cells = vec![String::new(); columns.len()];
+                if let Some(first) = cells.first_mut() {
+                    *first = format!("*{}*", escape(name));
+                }
+                cells
+            }
+            TextRow::Cells(cells) => columns.iter().map(|column| cell(&cells[*column])).collect(),
+        });
+    }
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|place| lines.iter().map(|line| width(&line[place])).max().unwrap_or(0).max(3))
+        .collect();
+    let mut text = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let padded: Vec<_> = line
+            .iter()
+            .enumerate()
+            .map(|(place, cell)| {
+                let space = " ".repeat(widths[place] - width(cell));
+                if columns[place] < table.text_columns { format!("{cell}{space}") } else { format!("{space}{cell}") }
+            })
+            .collect();
+        text += &format!("| {} |\n", padded.join(" | "));
+        if number == 0 {
+            let rule = |place: usize, width: usize| match columns[place] < table.text_columns {
+                true => "-".repeat(width),
+                false => "-".repeat(width - 1) + ":",
+            };
+            let rules: Vec<_> = widths.iter().enumerate().map(|(place, width)| rule(place, *width)).collect();
+            text += &format!("| {} |\n", rules.join(" | "));
+        }
+    }
+    text
 }
 
 fn cell(cell: &TextCell) -> String {

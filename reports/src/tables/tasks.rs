@@ -93,16 +93,19 @@ fn one(
     let decimals = decimals(metric, cells.values().flatten().copied());
     let several = rows.iter().any(|row| row.dataset != rows[0].dataset);
     for (place, row) in rows.iter().enumerate() {
+        let unfinished_run = row.runs.iter().map(|run| &runs[*run]).find(|run| !run.finished());
+        let reason = reasons.get(&(subject.clone(), place)).cloned().or_else(|| unfinished_run.map(unfinished));
+        // A configuration that does not have this mode has no row.
+        if reason.is_none() && !cells.keys().any(|(at, _)| *at == place) {
+            continue;
+        }
         let title = if several { format!("{}, {}", row.title(), row.dataset) } else { row.title() };
         let mut line = vec![TextCell::new(title)];
         for task in tasks {
             line.push(match cells.get(&(place, task.clone())) {
                 Some(values) => TextCell::new(estimate_text(&estimate(values), decimals)),
                 None => {
-                    let unfinished_run = row.runs.iter().map(|r| &runs[*r]).find(|r| !r.finished());
-                    let reason = reasons.get(&(subject.clone(), place)).cloned();
-                    let reason = reason.or_else(|| unfinished_run.map(unfinished));
-                    let note = table.footnote(&reason.unwrap_or_else(|| "not evaluated".into()));
+                    let note = table.footnote(reason.as_deref().unwrap_or("not evaluated"));
                     TextCell { notes: vec![note], ..TextCell::new("–") }
                 }
             });

@@ -51,6 +51,8 @@ pub struct Judgement {
     pub variant: String,
     /// Data set key.
     pub dataset: String,
+    /// Index of the column of the summary that it is about, if there is one.
+    pub column: Option<usize>,
     /// Metric.
     pub metric: String,
     /// Ours, if there is a number.
@@ -94,6 +96,7 @@ pub fn judge(runs: &[RunFolder], summary: &Summary, table: &PublishedTable) -> V
                 row: place,
                 variant: row.variant.clone(),
                 dataset: row.dataset.clone(),
+                column: at,
                 metric: metric.into(),
                 ours: estimate.map(|e| e.mean),
                 spread: estimate.and_then(|e| e.std),
@@ -221,12 +224,12 @@ fn compare(
     (verdict, format!("{percent:+.1} %{side}{seeds}"))
 }
 
-/// The judgements as a table of their own, with the reasons in full.
+/// The judgements as a table of their own.
 pub fn verdict_table(judgements: &[Judgement], table: &PublishedTable) -> TextTable {
     let mut text = TextTable {
         caption: format!("Verdicts against {}", table.source),
-        header: ["", "Metric", "Verdict", "Why", "Ours", "Published"].map(String::from).to_vec(),
-        text_columns: 4,
+        header: ["Method", "Metric", "Verdict", "Ours", "Published", "Difference"].map(String::from).to_vec(),
+        text_columns: 3,
         ..TextTable::default()
     };
     let mut dataset = None;
@@ -240,16 +243,21 @@ pub fn verdict_table(judgements: &[Judgement], table: &PublishedTable) -> TextTa
         let ours = judgement.ours.map_or("–".into(), |ours| format!("{ours:.decimals$}"));
         let mut verdict = TextCell::new(judgement.verdict.words());
         verdict.verdict = Some(judgement.verdict);
+        let mut difference = TextCell::new("–");
+        if judgement.verdict == Verdict::NotComparable {
+            verdict.notes.push(text.footnote(&judgement.why));
+        } else {
+            difference.text.clone_from(&judgement.why);
+        }
         text.rows.push(TextRow::Cells(vec![
             TextCell::new(format!("({})", judgement.variant)),
             TextCell::new(metric_name(&judgement.metric).header()),
             verdict,
-            TextCell::new(&judgement.why),
             TextCell::new(ours),
             TextCell::new(published_text(&judgement.published)),
+            difference,
         ]));
     }
-    text.legend = legend(table);
     text
 }
 
