@@ -121,13 +121,20 @@ impl Error {
     /// The text for standard error: configuration errors with the lines they are about, others with their causes.
     pub fn render(&self, colour: bool) -> String {
         if let Self::Config(errors) = self {
-            let theme = if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
+            let theme =
+                if colour { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() };
             return errors.render(theme);
         }
         let mut text = format!("error: {self}\n");
+        let mut said = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            text.push_str(&format!("  because: {error}\n"));
+            let message = error.to_string();
+            // Some errors already end in their cause.
+            if !said.ends_with(&message) {
+                text.push_str(&format!("  because: {message}\n"));
+            }
+            said = message;
             cause = error.source();
         }
         text
@@ -148,4 +155,41 @@ pub fn one_line(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text.replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn pipe(kind: io::ErrorKind) -> Error {
+        Error::Io { action: "cannot write to standard output".into(), source: kind.into() }
+    }
+
+    #[test]
+    fn exit_codes_tell_bad_input_from_failure() {
+        let code = |error: Error| format!("{:?}", error.exit_code());
+        let expect = |code: u8| format!("{:?}", ExitCode::from(code));
+        assert_eq!(code(Error::Usage { option: "--device x".into(), problem: "unknown".into() }), expect(2));
+        assert_eq!(code(StoreError::UnknownRun { name: "F".into(), runs_dir: "runs".into() }.into()), expect(2));
+        assert_eq!(code(Error::RunsFailed { failed: 1, all: 2 }), expect(1));
+        assert_eq!(code(Error::Stopped { signal: Some(2) }), expect(130));
+        assert_eq!(code(Error::Stopped { signal: Some(15) }), expect(143));
+        assert_eq!(code(Error::Stopped { signal: None }), expect(1));
+    }
+
+    #[test]
+    fn only_a_broken_pipe_is_one() {
+        assert!(pipe(io::ErrorKind::BrokenPipe).is_broken_pipe());
+        assert!(!pipe(io::ErrorKind::StorageFull).is_broken_pipe());
+    }
+
+    #[test]
+    fn causes_are_said_once() {
+        let source = ReportError::NotARunFolder { path: "x".into() };
+        let error = Error::Report { path: "out".into(), source };
+        let text = "error: cannot write the report in out\n  because: `x` is not a run folder: it has no run.json\n";
+        assert_eq!(error.render(false), text);
+        assert_eq!(one_line(&error), "cannot write the report in out: `x` is not a run folder: it has no run.json");
+    }
 }

@@ -148,9 +148,8 @@ fn settings(spec: &RunSpec, format: Format) -> Result<(), Error> {
 
 fn origins(origins: &[Origin], format: Format) -> Result<(), Error> {
     if format == Format::Json {
-        let object = |origin: &Origin| {
-            serde_json::json!({"key": origin.key, "value": origin.value, "origin": origin.origin})
-        };
+        let object =
+            |origin: &Origin| serde_json::json!({"key": origin.key, "value": origin.value, "origin": origin.origin});
         return output::print_json(&origins.iter().map(object).collect::<Vec<_>>());
     }
     let rows: Vec<_> =

@@ -90,9 +90,7 @@ fn check(args: &Check) -> Result<(), Error> {
 fn json(report: &CheckReport) -> serde_json::Value {
     let skipped = |image: &SkippedImage| json!({"path": image.path, "reason": image.reason});
     let sizes = |domain: &DomainReport| -> Vec<serde_json::Value> {
-        let size = |((width, height), images): (&(u32, u32), &usize)| {
-            json!({"width": width, "height": height, "images": images})
-        };
+        let size = |((width, height), images): (&(u32, u32), &usize)| json!({"width": width, "height": height, "images": images});
         domain.sizes.iter().map(size).collect()
     };
     let domain = |domain: &DomainReport| {
@@ -104,9 +102,7 @@ fn json(report: &CheckReport) -> serde_json::Value {
             "corrupt": domain.corrupt.iter().map(skipped).collect::<Vec<_>>(),
         })
     };
-    let split = |split: &SplitReport| {
-        json!({"name": split.name, "domains": split.domains.iter().map(domain).collect::<Vec<_>>()})
-    };
+    let split = |split: &SplitReport| json!({"name": split.name, "domains": split.domains.iter().map(domain).collect::<Vec<_>>()});
     json!({
         "dir": report.dir,
         "splits": report.splits.iter().map(split).collect::<Vec<_>>(),

@@ -7,6 +7,9 @@ use crate::store::{RunEntry, scan};
 use serde::Serialize;
 use std::path::PathBuf;
 
+/// Characters of a reason that are shown; `harness logs` shows all.
+const REASON: usize = 48;
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -76,7 +79,7 @@ fn row(run: &RunEntry) -> Row {
 
 fn cells(row: &Row) -> Vec<String> {
     let state = match &row.reason {
-        Some(reason) => format!("{}: {reason}", row.state),
+        Some(reason) => format!("{}: {}", row.state, output::shortened(reason, REASON)),
         None => row.state.to_owned(),
     };
     let iterations = format!("{}/{}", row.iteration, row.iterations);

@@ -57,6 +57,19 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// The first `length` characters of `text`, with an ellipsis where some are left out.
+pub fn shortened(text: &str, length: usize) -> String {
+    match text.char_indices().nth(length) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+    }
+}
+
+/// `1 run`, `2 runs`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A duration with its two largest units: `41s`, `2m34s`, `1h05m`, `3d04h`.
 pub fn duration(seconds: f64) -> String {
     let all = seconds.max(0.0).round() as u64;
@@ -77,6 +90,12 @@ mod tests {
     fn durations() {
         let texts: Vec<_> = [0.4, 41.0, 154.0, 3900.0, 273_600.0].into_iter().map(duration).collect();
         assert_eq!(texts, ["0s", "41s", "2m34s", "1h05m", "3d04h"]);
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!((shortened("über", 2), shortened("über", 4)), ("üb…".into(), "über".into()));
+        assert_eq!((counted(1, "run"), counted(0, "run")), ("1 run".into(), "0 runs".into()));
     }
 
     #[test]

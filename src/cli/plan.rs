@@ -1,7 +1,7 @@
 //! `harness plan`.
 
 use super::experiment::{RunsDir, Selection};
-use super::output::{self, Format, FormatArg, duration, table};
+use super::output::{self, Format, FormatArg, counted, duration, table};
 use crate::error::Error;
 use crate::experiment::settings::RunSpec;
 use crate::experiment::{Plan, identity};
@@ -65,7 +65,7 @@ pub fn show(plan: &Plan, planned: &[Planned], runs_dir: &Path, format: Format) -
     let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let mut text = table(&["run", "action", "iterations left", "time left", "id"], &cells);
     let finished = rows.iter().filter(|row| row.action == "finished").count();
-    text.push_str(&format!("\n{}: {} runs, {finished} finished", plan.title, rows.len()));
+    text.push_str(&format!("\n{}: {}, {finished} finished", plan.title, counted(rows.len(), "run")));
     let left: Option<f64> = rows.iter().map(|row| row.seconds).sum();
     if let Some(left) = left.filter(|left| *left > 0.0) {
         text.push_str(&format!(", {} of training left by the speed measured so far", duration(left)));

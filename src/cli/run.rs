@@ -3,7 +3,7 @@
 use super::console::Console;
 use super::device::DeviceArg;
 use super::experiment::{RunsDir, Selection, report_dir};
-use super::output::Format;
+use super::output::{Format, counted};
 use super::{plan, report};
 use crate::error::Error;
 use crate::launch::{Action, Datasets, Launch, Summary, cache_dir, launch, survey};
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
 fn tell(summary: &Summary, all: usize, device: &Device) {
     let Summary { finished, skipped, failed, interrupted, left } = summary;
     if *skipped == all {
-        eprintln!("nothing to do: all {all} runs are finished already");
+        eprintln!("nothing to do: {} finished already", counted(all, "run"));
         return;
     }
     let mut parts = vec![format!("{finished} finished")];
@@ -95,7 +95,7 @@ fn tell(summary: &Summary, all: usize, device: &Device) {
         parts.push(format!("{} failed", failed.len()));
     }
     let place = if device.is_cuda() { "CUDA" } else { "CPU" };
-    eprintln!("{all} runs on {place}: {}", parts.join(", "));
+    eprintln!("{} on {place}: {}", counted(all, "run"), parts.join(", "));
     for (name, reason) in failed {
         eprintln!("  {name}: {reason}");
     }

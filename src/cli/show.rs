@@ -37,10 +37,9 @@ pub fn run(args: &Args) -> Result<(), Error> {
 
 /// The rows of the last logged iteration and of the last evaluation.
 fn last_rows(folder: &RunFolder) -> Result<(Vec<MetricRow>, Vec<EvaluationRow>), Error> {
-    let unreadable = |source| Error::Records(harness_reports::ReportError::Frame {
-        what: folder.path.display().to_string(),
-        source,
-    });
+    let unreadable = |source| {
+        Error::Records(harness_reports::ReportError::Frame { what: folder.path.display().to_string(), source })
+    };
     let mut metrics = metric_rows(&folder.metrics).map_err(unreadable)?;
     let last = metrics.iter().map(|row| row.iteration).max();
     metrics.retain(|row| Some(row.iteration) == last);
@@ -80,9 +79,10 @@ fn text(entry: &RunEntry, folder: &RunFolder, metrics: &[MetricRow], evaluation:
         text.push_str(&table(&["name", "value"], &rows));
     }
     if let Some(row) = evaluation.first() {
-        text.push_str(&format!("\nevaluation at iteration {}\n", row.iteration));
-        let rows: Vec<_> = evaluation.iter().map(evaluation_cells).collect();
-        text.push_str(&table(&["mode", "task", "metric", "value", "protocol"], &rows));
+        text.push_str(&format!("\nevaluation at iteration {}, mean over tasks\n", row.iteration));
+        let means = evaluation.iter().filter(|row| row.task == "mean");
+        let rows: Vec<_> = means.map(evaluation_cells).collect();
+        text.push_str(&table(&["mode", "metric", "outputs", "value", "protocol"], &rows));
     }
     text
 }
@@ -93,7 +93,7 @@ fn evaluation_cells(row: &EvaluationRow) -> Vec<String> {
         (None, Some(reason)) => format!("missing: {reason}"),
         (None, None) => "missing".to_owned(),
     };
-    vec![row.mode.clone(), row.task.clone(), row.metric.clone(), value, row.protocol.clone()]
+    vec![row.mode.clone(), row.metric.clone(), row.outputs.to_string(), value, row.protocol.clone()]
 }
 
 fn describe(start: &ProvenanceRecord) -> String {

@@ -113,9 +113,8 @@ fn here<'a>(
         if stop.requested() {
             break;
         }
-        let dataset = datasets
-            .get(&run.spec)
-            .map_err(|source| Error::Data { name: run.spec.dataset_name.clone(), source })?;
+        let dataset =
+            datasets.get(&run.spec).map_err(|source| Error::Data { name: run.spec.dataset_name.clone(), source })?;
         let job = Job {
             folder: run.path.clone(),
             dataset,

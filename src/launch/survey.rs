@@ -65,9 +65,7 @@ pub fn survey(plan: &Plan, datasets: &mut Datasets, runs_dir: &Path) -> Result<V
 }
 
 fn planned(spec: &RunSpec, datasets: &mut Datasets, runs_dir: &Path) -> Result<Planned, Error> {
-    let dataset = datasets
-        .get(spec)
-        .map_err(|source| Error::Data { name: spec.dataset_name.clone(), source })?;
+    let dataset = datasets.get(spec).map_err(|source| Error::Data { name: spec.dataset_name.clone(), source })?;
     let record = record(spec, dataset.domains(), dataset.fingerprint()).map_err(|error| Error::Io {
         action: format!("cannot record the specification of {}", spec.variant),
         source: error.into(),

@@ -24,13 +24,7 @@ pub(super) fn threads_each(jobs: usize) -> usize {
 }
 
 /// Trains `run` in a new process. Returns how it ended, and that in words.
-pub(super) fn run(
-    run: &Planned,
-    launch: &Launch,
-    threads: usize,
-    stop: &Stop,
-    board: &dyn Board,
-) -> (Ending, String) {
+pub(super) fn run(run: &Planned, launch: &Launch, threads: usize, stop: &Stop, board: &dyn Board) -> (Ending, String) {
     let name = run.short_name();
     let mut progress = board.run(&name);
     let mut child = match start(run, launch, threads) {

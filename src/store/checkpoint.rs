@@ -63,8 +63,7 @@ impl Checkpoints {
     pub fn save(&self, iteration: u64, state: &HashMap<String, Tensor>) -> Result<PathBuf, StoreError> {
         atomic::create_dir(&self.folder)?;
         let path = self.folder.join(format!("{iteration:06}.safetensors"));
-        let header =
-            Header { format: FORMAT_VERSION, iteration, id: self.id.clone(), spec: self.spec.clone() };
+        let header = Header { format: FORMAT_VERSION, iteration, id: self.id.clone(), spec: self.spec.clone() };
         let header = serde_json::to_string(&header).map_err(|error| StoreError::damaged(&path, error))?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
 

@@ -184,11 +184,7 @@ impl RunFolder {
     }
 
     /// Writes the checkpoint of `iteration`; the rows logged so far are made durable before it.
-    pub fn save_checkpoint(
-        &mut self,
-        iteration: u64,
-        state: &HashMap<String, Tensor>,
-    ) -> Result<(), StoreError> {
+    pub fn save_checkpoint(&mut self, iteration: u64, state: &HashMap<String, Tensor>) -> Result<(), StoreError> {
         self.live()?.metrics.sync()?;
         self.checkpoints().save(iteration, state)?;
         self.state.write()?;
@@ -253,8 +249,7 @@ impl RunFolder {
         table: &str,
         rows: fn(&DataFrame) -> PolarsResult<Vec<T>>,
     ) -> Result<(), StoreError> {
-        let (lines, closed) =
-            (self.path.join(format!("{table}.jsonl")), self.path.join(format!("{table}.parquet")));
+        let (lines, closed) = (self.path.join(format!("{table}.jsonl")), self.path.join(format!("{table}.parquet")));
         if !closed.exists() {
             return Ok(());
         }

@@ -70,8 +70,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, index: usize, line: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(line)
-        .map_err(|error| StoreError::damaged(path, format_args!("line {}: {error}", index + 1)))
+    serde_json::from_slice(line).map_err(|error| StoreError::damaged(path, format_args!("line {}: {error}", index + 1)))
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ pub enum TrainError {
     #[error("cannot load a training batch")]
     Data(#[source] Cause),
     /// The data set is not the one the run was planned with.
-    #[error("the data set has changed since the run was planned (fingerprint {found}, planned {planned}); run the experiment file again")]
+    #[error(
+        "the data set has changed since the run was planned (fingerprint {found}, planned {planned}); run the experiment file again"
+    )]
     DataChanged {
         /// Fingerprint planned.
         planned: String,
@@ -39,7 +41,9 @@ pub enum TrainError {
         source: harness_ops::Error,
     },
     /// A loss is infinite or undefined; nothing after it would mean anything.
-    #[error("{loss} is {value} at iteration {iteration} (losses are read every {seen_every} iterations); try a smaller optimizer.lr, or a larger weight of the gradient penalty")]
+    #[error(
+        "{loss} is {value} at iteration {iteration} (losses are read every {seen_every} iteration(s)); try a smaller optimizer.lr, or a larger weight of the gradient penalty"
+    )]
     NotFinite {
         /// Name of the loss.
         loss: String,

@@ -109,7 +109,8 @@ fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Prog
         prefetch: settings.loader.prefetch,
         start_iteration: from,
     };
-    let mut loader = TrainLoader::new(Arc::clone(&job.dataset), options).map_err(|error| TrainError::Data(error.into()))?;
+    let mut loader =
+        TrainLoader::new(Arc::clone(&job.dataset), options).map_err(|error| TrainError::Data(error.into()))?;
     let device = job.device.clone();
     let mut sampler = None;
     let mut evaluator = None;

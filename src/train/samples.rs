@@ -174,7 +174,8 @@ impl Sampler {
     /// Latent code `index`, repeated for every source.
     fn codes(&self, method: &dyn Method, index: usize) -> Result<Tensor, SampleError> {
         let shape = (1, method.latent_dim());
-        let code = Key::new(self.seed, "sample/latent").normal(index as u64, shape, DType::F32, self.sources.device())?;
+        let code =
+            Key::new(self.seed, "sample/latent").normal(index as u64, shape, DType::F32, self.sources.device())?;
         Ok(code.repeat((self.source_domains.len(), 1))?)
     }
 
@@ -195,7 +196,13 @@ impl Sampler {
     }
 
     /// One tile per source.
-    fn row(&self, kind: &str, domains: &[u32], index: Option<usize>, images: &Tensor) -> Result<Vec<Tile>, SampleError> {
+    fn row(
+        &self,
+        kind: &str,
+        domains: &[u32],
+        index: Option<usize>,
+        images: &Tensor,
+    ) -> Result<Vec<Tile>, SampleError> {
         let pictures = data::tensor_to_images(images)?;
         let tiles = pictures.into_iter().zip(domains).enumerate().map(|(source, (picture, domain))| {
             let domain = Some(*domain as usize);

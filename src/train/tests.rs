@@ -7,8 +7,7 @@ use crate::store::{Provenance, RunFolder};
 use candle_core::{DType, Device, Tensor};
 use harness_ops::random::Key;
 use harness_reports::records::{
-    EvaluationRow, FORMAT_VERSION, RunRecord, RunState, evaluation_rows, metric_rows, read_lines,
-    read_parquet,
+    EvaluationRow, FORMAT_VERSION, RunRecord, RunState, evaluation_rows, metric_rows, read_lines, read_parquet,
 };
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,8 @@ pub type NextBatch<'a> = Box<dyn FnMut() -> Result<Batch, Cause> + 'a>;
 /// Makes the sample sheets after an iteration.
 pub type MakeSheets<'a> = Box<dyn FnMut(&dyn Method, u64) -> Result<Vec<Sheet>, Cause> + 'a>;
 /// Evaluates after an iteration, reporting units done and units to do.
-pub type Evaluate<'a> = Box<dyn FnMut(&dyn Method, u64, &mut dyn FnMut(u64, u64)) -> Result<Vec<EvaluationRow>, Cause> + 'a>;
+pub type Evaluate<'a> =
+    Box<dyn FnMut(&dyn Method, u64, &mut dyn FnMut(u64, u64)) -> Result<Vec<EvaluationRow>, Cause> + 'a>;
 
 /// What training is put together from.
 pub struct Parts<'a> {
@@ -136,8 +137,7 @@ impl Trainer<'_> {
         }
         if (last || due(self.train.evaluate_every, iteration)) && !self.folder.evaluated(iteration)? {
             let progress = &mut *self.progress;
-            let mut tell =
-                |done, total| progress.show(Event::Stage { name: "evaluating".into(), done, total });
+            let mut tell = |done, total| progress.show(Event::Stage { name: "evaluating".into(), done, total });
             tell(0, 1);
             let rows = (self.parts.evaluate)(method, iteration, &mut tell);
             let rows = rows.map_err(|source| TrainError::Evaluate { iteration, source })?;

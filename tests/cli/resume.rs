@@ -61,7 +61,10 @@ fn interrupted() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let folder = session.run_folder("runs", "F-");
     let stopped = state(&folder);
-    assert_eq!((&stopped["state"], &stopped["reason"]), (&"interrupted".into(), &"interrupted by the user (SIGINT)".into()));
+    assert_eq!(
+        (&stopped["state"], &stopped["reason"]),
+        (&"interrupted".into(), &"interrupted by the user (SIGINT)".into())
+    );
     let iteration = stopped["iteration"].as_u64().unwrap();
     assert!(folder.join(format!("checkpoints/{iteration:06}.safetensors")).exists(), "{iteration}");
 
@@ -80,9 +83,9 @@ fn workers_stop_with_their_launcher() {
     let mut child = command.spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
     while !session.path("runs/quick").exists()
-        || !std::fs::read_dir(session.path("runs/quick")).unwrap().all(|entry| {
-            std::fs::exists(entry.unwrap().path().join("checkpoints/000004.safetensors")).unwrap()
-        })
+        || !std::fs::read_dir(session.path("runs/quick"))
+            .unwrap()
+            .all(|entry| std::fs::exists(entry.unwrap().path().join("checkpoints/000004.safetensors")).unwrap())
     {
         assert!(Instant::now() < deadline, "no checkpoints");
         std::thread::sleep(Duration::from_millis(5));

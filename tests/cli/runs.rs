@@ -17,8 +17,10 @@ fn trains_evaluates_reports_and_then_does_nothing() {
 
     let folder = session.run_folder("kept", "F-shapes-s7-");
     let files = ["run.json", "state.json", "provenance.json", "metrics.parquet", "evaluations.parquet", "events.jsonl"];
-    let samples = ["samples/000003/latent.png", "samples/000006/reference.json", "samples/000006/cycle_consistency.png"];
-    for file in files.into_iter().chain(samples).chain(["checkpoints/000004.safetensors", "checkpoints/000006.safetensors"])
+    let samples =
+        ["samples/000003/latent.png", "samples/000006/reference.json", "samples/000006/cycle_consistency.png"];
+    for file in
+        files.into_iter().chain(samples).chain(["checkpoints/000004.safetensors", "checkpoints/000006.safetensors"])
     {
         assert!(folder.join(file).exists(), "{file}");
     }
