@@ -38,7 +38,7 @@ pub fn comparison_grid(runs: &[RunFolder], rows: &[&Row]) -> Result<Option<Grid>
     let mut grid = Grid::default();
     grid.heads.push(Head { title: "source".into(), span: 1, ..Head::default() });
     for ((row, _), span) in columns.iter().zip(&outputs) {
-        let title = format!("({})", row.variant);
+        let title = format!("({})", row.name());
         grid.heads.push(Head { title, detail: row.label.clone(), span: *span, joined: false });
     }
     let domains = guide.record.domains.len();
@@ -99,7 +99,7 @@ fn notes(columns: &[(&Row, Option<(&RunFolder, Sheet)>)], first: &Sheet, domains
         notes.push(format!("{DOMAINS} source and {DOMAINS} target domains of {domains} are shown."));
     }
     let absent: Vec<_> =
-        columns.iter().filter(|(_, found)| found.is_none()).map(|(row, _)| format!("({})", row.variant)).collect();
+        columns.iter().filter(|(_, found)| found.is_none()).map(|(row, _)| format!("({})", row.name())).collect();
     if !absent.is_empty() {
         notes.push(format!("No samples were saved by {}.", absent.join(", ")));
     }
@@ -107,7 +107,7 @@ fn notes(columns: &[(&Row, Option<(&RunFolder, Sheet)>)], first: &Sheet, domains
         .iter()
         .filter_map(|(row, found)| found.as_ref().map(|(run, sheet)| (row, run, sheet)))
         .filter(|(_, run, _)| !run.finished())
-        .map(|(row, _, sheet)| format!("({}) at iteration {}", row.variant, sheet.record.iteration))
+        .map(|(row, _, sheet)| format!("({}) at iteration {}", row.name(), sheet.record.iteration))
         .collect();
     if !unfinished.is_empty() {
         notes.push(format!("Not finished: {}.", unfinished.join(", ")));
@@ -115,7 +115,7 @@ fn notes(columns: &[(&Row, Option<(&RunFolder, Sheet)>)], first: &Sheet, domains
     let others: Vec<_> = columns
         .iter()
         .filter(|(_, found)| found.as_ref().is_some_and(|(_, sheet)| !same_sources(sheet, first)))
-        .map(|(row, _)| format!("({})", row.variant))
+        .map(|(row, _)| format!("({})", row.name()))
         .collect();
     if !others.is_empty() {
         notes.push(format!("Other source images than shown: {}.", others.join(", ")));

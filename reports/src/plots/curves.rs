@@ -26,6 +26,14 @@ struct PanelData {
     smoothed: bool,
 }
 
+/// The runs of a row whose curves are shown: the finished ones, or all where none is. A run that stopped early would
+/// end the mean over seeds where it stopped.
+fn shown<'a>(runs: &'a [RunFolder], row: &Row) -> Vec<&'a RunFolder> {
+    let all: Vec<&RunFolder> = row.runs.iter().map(|run| &runs[*run]).collect();
+    let finished: Vec<&RunFolder> = all.iter().copied().filter(|run| run.finished()).collect();
+    if finished.is_empty() { all } else { finished }
+}
+
 /// Losses and other logged scalars of the runs of `rows`: one figure per prefix (`D`, `G`, …) as (prefix, figure).
 /// A single seed shows its smoothed line over the raw values; several show the mean and a band of one standard
 /// deviation.
@@ -35,9 +43,9 @@ struct PanelData {
 pub fn loss_curves(runs: &[RunFolder], rows: &[Row]) -> Result<Vec<(String, Figure)>, ReportError> {
     let mut series: BTreeMap<String, BTreeMap<usize, Vec<Points>>> = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
-        for run in &row.runs {
+        for run in shown(runs, row) {
             let mut mine: BTreeMap<String, Points> = BTreeMap::new();
-            for m in metric_rows(&runs[*run].metrics).map_err(ReportError::frame(runs[*run].path.display()))? {
+            for m in metric_rows(&run.metrics).map_err(ReportError::frame(run.path.display()))? {
                 if !m.name.starts_with(PARAMETERS) {
                     mine.entry(m.name).or_default().push((m.iteration as f64, m.value));
                 }
@@ -75,9 +83,8 @@ pub fn evaluation_curves(runs: &[RunFolder], rows: &[Row]) -> Result<Option<Figu
     type Subject = (Guidance, usize, String, String);
     let mut series: BTreeMap<Subject, BTreeMap<usize, Vec<Points>>> = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
-        for run in &row.runs {
-            let all =
-                evaluation_rows(&runs[*run].evaluations).map_err(ReportError::frame(runs[*run].path.display()))?;
+        for run in shown(runs, row) {
+            let all = evaluation_rows(&run.evaluations).map_err(ReportError::frame(run.path.display()))?;
             let mut mine: BTreeMap<Subject, Points> = BTreeMap::new();
             for e in all.iter().filter(|e| e.task == "mean" && !is_control(e, &all)) {
                 if let Some(value) = e.value {
@@ -121,7 +128,7 @@ pub(crate) fn group_title(prefix: &str) -> String {
 }
 
 /// Size of a panel with its surroundings.
-const PANEL: (f64, f64) = (340.0, 236.0);
+const PANEL: (f64, f64) = (340.0, 244.0);
 const MARGIN: f64 = 12.0;
 
 fn small_multiples(title: &str, rows: &[Row], panels: Vec<PanelData>) -> Result<Figure, ReportError> {
@@ -158,7 +165,7 @@ fn legend(figure: &mut Figure, rows: &[Row], width: f64) -> Result<f64, ReportEr
 }
 
 fn draw(figure: &mut Figure, data: &PanelData, (left, top): (f64, f64)) -> Result<(), ReportError> {
-    let rect = Rect { left: left + 54.0, top: top + 34.0, right: left + PANEL.0 - 14.0, bottom: top + PANEL.1 - 42.0 };
+    let rect = Rect { left: left + 54.0, top: top + 42.0, right: left + PANEL.0 - 14.0, bottom: top + PANEL.1 - 42.0 };
     let width = PANEL.0 - 24.0;
     let title = fit(&data.title, LABEL + 1.0, true, width)?;
     figure.styled((left + 10.0, top + 6.0), &title, LABEL + 1.0, true, INK, Anchor::Left, Vertical::Top);

@@ -47,8 +47,7 @@ pub fn scatter_points(summary: &Summary, dataset: &str, metric: &str, protocol: 
             if lpips.is_none() && value.outputs > 1 {
                 continue;
             }
-            let name =
-                if guidance == Guidance::Reference { format!("{} ref.", row.variant) } else { row.variant.clone() };
+            let name = if guidance == Guidance::Reference { format!("{} ref.", row.name()) } else { row.name() };
             points.push(ScatterPoint { label: name, color: place, guidance, lpips, distance: value.clone() });
         }
     }

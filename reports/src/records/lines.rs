@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// Reads a file of JSON lines. A missing file has no rows. A last line without its newline was torn by a crash or is
 /// being written right now, and is left out if it does not parse; any other bad line is an error that names it.
+/// Numbers may differ from those written in the last of their 53 bits, which is how exactly serde_json reads.
 ///
 /// # Errors
 /// [`ReportError::Io`] and [`ReportError::Json`].
@@ -66,10 +67,10 @@ mod tests {
     proptest! {
         /// Wherever a crash cuts the file, what was written whole before is read, and nothing else.
         #[test]
-        fn any_cut_leaves_the_whole_lines(values in prop::collection::vec(-1e9..1e9f64, 1..6), cut in 0.0..1.0f64) {
+        fn any_cut_leaves_the_whole_lines(values in prop::collection::vec(any::<i32>(), 1..6), cut in 0.0..1.0f64) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("metrics.jsonl");
-            let rows: Vec<_> = values.iter().enumerate().map(|(i, v)| row(i as u64, *v)).collect();
+            let rows: Vec<_> = values.iter().enumerate().map(|(i, v)| row(i as u64, f64::from(*v) / 8.0)).collect();
             let text: String = rows.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
             let keep = (text.len() as f64 * cut) as usize;
             std::fs::write(&path, &text.as_bytes()[..keep]).unwrap();

@@ -7,11 +7,13 @@ use super::verdict::Judgement;
 /// The summary in long form: one line per row and column, with the published number where it is held against one.
 pub fn summary_csv(summary: &Summary, judgements: &[Judgement]) -> String {
     let mut text = String::from(
-        "dataset,variant,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,missing,\
+        "dataset,variant,ordinal,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,missing,\
          published,published_spread,certainty,verdict,why\n",
     );
     for (place, row) in summary.rows.iter().enumerate() {
-        let head = [row.dataset.as_str(), &row.variant, &row.label, row.profile.as_deref().unwrap_or_default()];
+        let ordinal = row.ordinal.to_string();
+        let head =
+            [row.dataset.as_str(), &row.variant, &ordinal, &row.label, row.profile.as_deref().unwrap_or_default()];
         for (at, (column, cell)) in summary.columns.iter().zip(&summary.cells[place]).enumerate() {
             let judgement = judgements.iter().find(|j| j.row == place && j.column == Some(at));
             let (outputs, seeds, mean, std, missing) = match cell {

@@ -19,12 +19,19 @@ pub struct Row {
     pub runs: Vec<usize>,
     /// Why runs of the same variant and data set stand in another row.
     pub apart: Option<String>,
+    /// Place among the rows of the same variant and data set, from 1.
+    pub ordinal: usize,
 }
 
 impl Row {
+    /// `F`; `F #2` for the second row of the variant.
+    pub fn name(&self) -> String {
+        if self.ordinal > 1 { format!("{} #{}", self.variant, self.ordinal) } else { self.variant.clone() }
+    }
+
     /// `(F)` and the label, as in the paper.
     pub fn title(&self) -> String {
-        if self.label.is_empty() { format!("({})", self.variant) } else { format!("({}) {}", self.variant, self.label) }
+        format!("({}) {}", self.name(), self.label).trim_end().to_string()
     }
 }
 
@@ -42,12 +49,12 @@ pub fn rows(runs: &[RunFolder]) -> Vec<Row> {
         if !seen.insert(&run.record.id) {
             continue;
         }
-        let mut difference = None;
-        let mut place = None;
+        let (mut difference, mut place, mut ordinal) = (None, None, 1);
         for (at, row) in rows.iter().enumerate() {
             if row.variant != run.record.variant || row.dataset != run.record.dataset {
                 continue;
             }
+            ordinal += 1;
             match differs(runs, row, run) {
                 None => {
                     place = Some(at);
@@ -64,6 +71,7 @@ pub fn rows(runs: &[RunFolder]) -> Vec<Row> {
                 dataset: run.record.dataset.clone(),
                 profile: run.record.profile.clone(),
                 runs: vec![index],
+                ordinal,
                 apart: difference
                     .map(|what| format!("not pooled with the other runs of {}: {what}", run.record.variant)),
             }),

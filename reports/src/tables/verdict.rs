@@ -47,8 +47,8 @@ impl Verdict {
 pub struct Judgement {
     /// Index of the row in the summary.
     pub row: usize,
-    /// Variant key.
-    pub variant: String,
+    /// Name of the row.
+    pub name: String,
     /// Data set key.
     pub dataset: String,
     /// Index of the column of the summary that it is about, if there is one.
@@ -94,7 +94,7 @@ pub fn judge(runs: &[RunFolder], summary: &Summary, table: &PublishedTable) -> V
             let (verdict, why) = decide(runs, summary, row, place, metric, cell, published, table);
             judgements.push(Judgement {
                 row: place,
-                variant: row.variant.clone(),
+                name: row.name(),
                 dataset: row.dataset.clone(),
                 column: at,
                 metric: metric.into(),
@@ -237,7 +237,7 @@ pub fn verdict_table(judgements: &[Judgement], table: &PublishedTable) -> TextTa
     for judgement in judgements {
         if several && dataset != Some(&judgement.dataset) {
             dataset = Some(&judgement.dataset);
-            text.rows.push(TextRow::Section(judgement.dataset.clone()));
+            text.rows.push(TextRow::Section(format!("Data set {}", judgement.dataset)));
         }
         let decimals = super::metric::decimals(&judgement.metric, [judgement.published.value]);
         let ours = judgement.ours.map_or("–".into(), |ours| format!("{ours:.decimals$}"));
@@ -250,7 +250,7 @@ pub fn verdict_table(judgements: &[Judgement], table: &PublishedTable) -> TextTa
             difference.text.clone_from(&judgement.why);
         }
         text.rows.push(TextRow::Cells(vec![
-            TextCell::new(format!("({})", judgement.variant)),
+            TextCell::new(format!("({})", judgement.name)),
             TextCell::new(metric_name(&judgement.metric).header()),
             verdict,
             TextCell::new(ours),
