@@ -178,7 +178,7 @@ fn run_pictures(run: &RunFolder, files: &mut Files<'_>) -> Result<Vec<Picture>, 
         ("latent", "Latent-guided: every row is one latent code, shared by all sources"),
         ("label", "Translations by label: one output per source and domain"),
         ("reference", "Reference-guided: every row takes its style from the reference at its left"),
-        ("cycle_consistency", "Cycle consistency: source, reference, translation, reconstruction"),
+        ("cycle_consistency", "Cycle consistency: sources, their translations and reconstructions"),
     ] {
         if let Some(sheet) = run.last_sheet(&[sheet_name])? {
             let caption = format!("{title}. Iteration {}.", sheet.record.iteration);

@@ -38,12 +38,16 @@ fn links(html: &str) -> Vec<String> {
     links
 }
 
-/// `HARNESS_REPORT_DEMO=DIR` keeps the rendered report for looking at.
+/// With `HARNESS_REPORT_DEMO=DIR`, where to keep a rendered report for looking at.
+fn demo(name: &str) -> Option<PathBuf> {
+    std::env::var_os("HARNESS_REPORT_DEMO").map(|folder| Path::new(&folder).join(name))
+}
+
 #[test]
 fn an_ablation_gives_every_part_of_the_report() {
     let folder = tempfile::tempdir().unwrap();
     let runs = ablation(folder.path());
-    let out = std::env::var_os("HARNESS_REPORT_DEMO").map_or(folder.path().join("report"), PathBuf::from);
+    let out = demo("ablation").unwrap_or(folder.path().join("report"));
     let rendered = render(&input(runs), &out).unwrap();
     let html = std::fs::read_to_string(out.join("index.html")).unwrap();
     let links = links(&html);
@@ -92,15 +96,22 @@ fn the_same_records_give_the_same_bytes() {
 fn seeds_are_pooled_and_other_specifications_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let f = Run { sheets: false, ..Run::of(5) };
+    let other = Run { dataset: "afhq".into(), ..Run::of(3) };
     let runs = vec![
+        Run { sheets: false, ..Run::of(0) }.write(folder.path()),
+        other.write(folder.path()),
+        Run { state: RunState::Failed, iteration: 210, seed: 2, ..other }.write(folder.path()),
+        Run { state: RunState::Interrupted, iteration: 300, ..Run::of(1) }.write(folder.path()),
         f.write(folder.path()),
         Run { seed: 2, workers: 7, ..f.clone() }.write(folder.path()),
         Run { seed: 3, ..f.clone() }.write(folder.path()),
         Run { r1_gamma: 10.0, ..f.clone() }.write(folder.path()),
     ];
-    let rendered = render(&input(runs), &folder.path().join("report")).unwrap();
-    let csv = std::fs::read_to_string(folder.path().join("report/table.csv")).unwrap();
-    let seeds: Vec<&str> = csv.lines().filter(|l| l.contains(",latent,false,lpips,")).collect();
+    let out = demo("seeds").unwrap_or(folder.path().join("report"));
+    let rendered = render(&input(runs), &out).unwrap();
+    let csv = std::fs::read_to_string(out.join("table.csv")).unwrap();
+    let seeds: Vec<&str> =
+        csv.lines().filter(|l| l.starts_with("shapes,F,") && l.contains(",latent,false,lpips,")).collect();
     assert_eq!(seeds.len(), 2, "{csv}");
     assert!(seeds[0].contains(",10,3,") && seeds[1].contains(",10,1,"), "{seeds:?}");
     assert!(rendered.tables.contains("not pooled with the other runs of F: `settings.loss.r1_gamma` differs"));
@@ -132,8 +143,11 @@ fn a_run_like_the_paper_gets_a_verdict_and_others_a_reason() {
     assert_eq!(fid.why, "+2.0 %; one training seed, spread unknown");
     let (fid, _) = verdicts(like(25.0, 0.45), "far");
     assert_eq!(fid.verdict, Verdict::NotReproduced);
-    let (fid, _) = verdicts(Run { protocol: "clean-fid".into(), ..like(14.0, 0.45) }, "protocol");
-    assert_eq!((fid.verdict, fid.why.as_str()), (Verdict::NotComparable, "protocol `clean-fid` is not the paper's"));
+    let (fid, _) = verdicts(Run { procedure: "clean-fid".into(), ..like(14.0, 0.45) }, "protocol");
+    assert_eq!(
+        (fid.verdict, fid.why.as_str()),
+        (Verdict::NotComparable, "protocol `fid/clean-fid/native256-bilinear299/u8/1a9a5a14` is not the paper's")
+    );
     let (fid, lpips) = verdicts(Run { sheets: false, ..Run::of(5) }, "tiny");
     assert_eq!(fid.verdict, Verdict::NotComparable);
     assert_eq!(lpips.verdict, Verdict::NotComparable);
@@ -144,12 +158,16 @@ fn a_run_like_the_paper_gets_a_verdict_and_others_a_reason() {
 fn two_protocols_never_share_a_column() {
     let folder = tempfile::tempdir().unwrap();
     let runs = vec![
+        Run { fid: None, sheets: false, ..Run::of(3) }.write(folder.path()),
         Run { fid: Some(40.0), sheets: false, ..Run::of(4) }.write(folder.path()),
-        Run { fid: Some(30.0), protocol: "clean-fid".into(), sheets: false, ..Run::of(5) }.write(folder.path()),
+        Run { fid: Some(30.0), procedure: "clean-fid".into(), sheets: false, ..Run::of(5) }.write(folder.path()),
     ];
     let rendered = render(&input(runs), &folder.path().join("report")).unwrap();
     let header = rendered.tables.lines().find(|line| line.contains("Method")).unwrap();
-    assert!(header.contains("FID ↓ [clean-fid]") && header.contains("FID ↓ [stargan-v2]"), "{header}");
+    assert!(header.contains("FID ↓ (a)") && header.contains("FID ↓ (b)"), "{header}");
+    assert!(rendered.tables.contains("- FID (a): protocol fid/clean-fid/native32-bilinear299/u8/1a9a5a14."));
+    assert!(rendered.tables.contains("evaluated under another protocol, see its own column"));
+    assert!(rendered.tables.contains("no Inception weights: set evaluation.inception_weights"));
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn table(table: &TextTable, id: &str) -> String {
     html += "<tr>";
     for (column, name) in table.header.iter().enumerate() {
         let class = if column < table.text_columns { " class=\"text\"" } else { "" };
-        html += &format!("<th{class} scope=\"col\">{}</th>", escape(name));
+        html += &format!("<th{class} scope=\"col\">{}</th>", header(name));
     }
     html += "</tr>\n</thead>\n<tbody>\n";
     for row in &table.rows {
@@ -65,6 +65,11 @@ pub(crate) fn table(table: &TextTable, id: &str) -> String {
         html += "</ul>\n";
     }
     html
+}
+
+/// An arrow stays with its word.
+fn header(name: &str) -> String {
+    escape(name).replace(" ↑", "&nbsp;↑").replace(" ↓", "&nbsp;↓")
 }
 
 fn cell(cell: &TextCell, text: bool, id: &str) -> String {

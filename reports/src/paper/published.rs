@@ -105,8 +105,8 @@ pub struct PublishedTable {
     pub guidance: String,
     /// Data set key of the runs it speaks about.
     pub dataset: String,
-    /// Names of the evaluation protocols behind the numbers; an id may add details after the name.
-    pub protocols: Vec<String>,
+    /// Per metric, the beginning of the ids of evaluation protocols that measure what was published.
+    pub protocols: BTreeMap<String, String>,
     /// Outputs per source image.
     pub outputs: Outputs,
     /// Specification values (dotted path) a comparable run has.
@@ -133,13 +133,11 @@ impl PublishedTable {
         }
     }
 
-    /// Whether a protocol id names one of the table's protocols: the name itself, or the name and more after a
-    /// character that cannot belong to a name.
-    pub fn has_protocol(&self, id: &str) -> bool {
-        self.protocols.iter().any(|name| {
-            id.strip_prefix(name.as_str())
-                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_'))
-        })
+    /// Whether a protocol id measures what the table's numbers of `metric` do: it has the table's beginning, and
+    /// goes on with a new part (`/…`) or not at all.
+    pub fn has_protocol(&self, metric: &str, id: &str) -> bool {
+        let rest = self.protocols.get(metric).and_then(|start| id.strip_prefix(start.as_str()));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Outputs per source image behind the numbers of a variant.
@@ -182,9 +180,10 @@ mod tests {
     #[test]
     fn protocol_names_do_not_match_their_prefixes() {
         let table = published_table("table1").unwrap();
-        assert!(table.has_protocol("stargan-v2"));
-        assert!(table.has_protocol("stargan-v2/fid@1a9a5a14"));
-        assert!(!table.has_protocol("stargan-v2-768"));
-        assert!(!table.has_protocol("clean-fid"));
+        assert!(table.has_protocol("fid", "fid/stargan-v2/native256-bilinear299/u8/1a9a5a14"));
+        assert!(table.has_protocol("fid", "fid/stargan-v2"));
+        assert!(!table.has_protocol("fid", "fid/stargan-v2-768/native256"));
+        assert!(!table.has_protocol("fid", "fid/pytorch-fid/native256-bilinear299/u8/1a9a5a14"));
+        assert!(!table.has_protocol("lpips", "fid/stargan-v2/native256"));
     }
 }

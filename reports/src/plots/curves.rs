@@ -164,7 +164,7 @@ fn draw(figure: &mut Figure, data: &PanelData, (left, top): (f64, f64)) -> Resul
     figure.styled((left + 10.0, top + 6.0), &title, LABEL + 1.0, true, INK, Anchor::Left, Vertical::Top);
     if !data.subtitle.is_empty() {
         let subtitle = fit(&data.subtitle, 9.0, false, width)?;
-        figure.styled((left + 10.0, top + 21.0), &subtitle, 9.0, false, GREY, Anchor::Left, Vertical::Top);
+        figure.styled((left + 10.0, top + 22.0), &subtitle, 9.0, false, GREY, Anchor::Left, Vertical::Top);
     }
     let (mut xs, mut core, mut raw) = (Vec::new(), Vec::new(), Vec::new());
     let mut drawn = Vec::new();

@@ -24,7 +24,8 @@ pub struct ScatterPoint {
     pub distance: Estimate,
 }
 
-/// The points of one data set for the distance `metric` under `protocol`.
+/// The points of one data set for the distance `metric` under `protocol`. Rows with several outputs whose LPIPS is
+/// missing have no place in the plot and are left out.
 pub fn scatter_points(summary: &Summary, dataset: &str, metric: &str, protocol: &str) -> Vec<ScatterPoint> {
     let mut points = Vec::new();
     for guidance in [Guidance::Latent, Guidance::Reference] {
@@ -41,15 +42,14 @@ pub fn scatter_points(summary: &Summary, dataset: &str, metric: &str, protocol: 
         for (place, row) in summary.rows.iter().filter(|row| row.dataset == dataset).enumerate() {
             let cells = summary.rows.iter().position(|other| other == row).map(|at| &summary.cells[at]);
             let Some(value) = cells.and_then(|cells| cells[distance].estimate()) else { continue };
+            let lpips = lpips.and_then(|at| cells?[at].estimate().cloned());
+            // Without diversity because of a single output is a statement; without a measurement is not.
+            if lpips.is_none() && value.outputs > 1 {
+                continue;
+            }
             let name =
                 if guidance == Guidance::Reference { format!("{} ref.", row.variant) } else { row.variant.clone() };
-            points.push(ScatterPoint {
-                label: name,
-                color: place,
-                guidance,
-                lpips: lpips.and_then(|at| cells?[at].estimate().cloned()),
-                distance: value.clone(),
-            });
+            points.push(ScatterPoint { label: name, color: place, guidance, lpips, distance: value.clone() });
         }
     }
     points

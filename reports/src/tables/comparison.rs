@@ -127,17 +127,16 @@ fn groups(summary: &Summary, shown: &[Shown]) -> Vec<(String, usize)> {
     groups
 }
 
-/// Metric and arrow; where the same metric stands under two protocols in a group, the protocol too.
+/// Metric and arrow; where the same metric stands under several protocols, the letter of the protocol too.
 fn header(summary: &Summary, show: &Shown) -> String {
     match show {
         Shown::Published(metric) => format!("paper {}", metric_name(metric).label),
         Shown::Ours(at) => {
             let column = &summary.columns[*at];
-            let twins = summary.columns.iter().filter(|other| {
-                other.metric == column.metric && other.guidance == column.guidance && other.control == column.control
-            });
-            let name = metric_name(&column.metric).header();
-            let name = if twins.count() > 1 { format!("{name} [{}]", column.protocol) } else { name };
+            let mut name = metric_name(&column.metric).header();
+            if let Some(letter) = letter(summary, column) {
+                name = format!("{name} ({letter})");
+            }
             if column.control { format!("{name}, {}", column.guidance.word()) } else { name }
         }
     }
@@ -202,11 +201,22 @@ fn mixes_single_outputs(summary: &Summary) -> bool {
     outputs(true) && outputs(false)
 }
 
+/// Which of several protocols of its metric a column has; `None` if there is one.
+fn letter(summary: &Summary, column: &Column) -> Option<char> {
+    let mut ids: Vec<&str> =
+        summary.columns.iter().filter(|c| c.metric == column.metric).map(|c| c.protocol.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let place = ids.iter().position(|id| *id == column.protocol)?;
+    (ids.len() > 1).then(|| (b'a'..=b'z').cycle().nth(place).map_or('?', char::from))
+}
+
 /// The protocol ids behind the columns, once each.
 fn protocols(summary: &Summary) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for column in summary.columns.iter().filter(|column| !column.protocol.is_empty()) {
-        let line = format!("{}: protocol {}.", metric_name(&column.metric).label, column.protocol);
+        let letter = letter(summary, column).map(|letter| format!(" ({letter})")).unwrap_or_default();
+        let line = format!("{}{letter}: protocol {}.", metric_name(&column.metric).label, column.protocol);
         if !lines.contains(&line) {
             lines.push(line);
         }

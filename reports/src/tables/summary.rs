@@ -45,6 +45,18 @@ pub struct Column {
     pub protocol: String,
 }
 
+impl Column {
+    /// Whether an evaluation row is of this quantity, the number of outputs aside.
+    fn holds(&self, row: &EvaluationRow) -> bool {
+        Guidance::of_mode(&row.mode) == self.guidance && row.metric == self.metric && row.protocol == self.protocol
+    }
+
+    /// Whether the two differ in nothing but the protocol.
+    fn same_metric(&self, other: &Self) -> bool {
+        (self.guidance, self.control, &self.metric) == (other.guidance, other.control, &other.metric)
+    }
+}
+
 /// A number pooled over training seeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
@@ -135,6 +147,15 @@ pub fn summarise(runs: &[RunFolder], rows: Vec<Row>) -> Result<Summary, ReportEr
             columns.push(column);
         }
     }
+    // A column without any number, like that of weights that some run lacked, gives way to one with numbers.
+    let valued: Vec<bool> = columns
+        .iter()
+        .map(|c| finals.iter().any(|(.., control, e)| e.value.is_some() && c.holds(e) && *control == c.control))
+        .collect();
+    let rivalled =
+        |at: usize| (0..columns.len()).any(|other| valued[other] && columns[at].same_metric(&columns[other]));
+    let mut keep = (0..columns.len()).map(|at| valued[at] || !rivalled(at)).collect::<Vec<_>>().into_iter();
+    columns.retain(|_| keep.next().unwrap_or(true));
     columns
         .sort_by_key(|c| (c.control, c.guidance, metric_name(&c.metric).order(), c.metric.clone(), c.protocol.clone()));
     let pooled = pool(&finals).map_err(ReportError::frame("pooling over seeds"))?;
@@ -195,12 +216,7 @@ fn cell(
     finals: &[Final],
     pooled: &BTreeMap<Key, Estimate>,
 ) -> Cell {
-    let here = |f: &&Final| {
-        f.0 == place
-            && Guidance::of_mode(&f.3.mode) == column.guidance
-            && f.3.metric == column.metric
-            && f.3.protocol == column.protocol
-    };
+    let here = |f: &&Final| f.0 == place && column.holds(&f.3);
     // A configuration that has one output anyway is its own control.
     let outputs = finals
         .iter()
@@ -233,11 +249,15 @@ fn absence(runs: &[RunFolder], row: &Row, place: usize, column: &Column, finals:
     let same_mode: Vec<_> = mine.iter().filter(|f| Guidance::of_mode(&f.3.mode) == column.guidance).collect();
     if same_mode.is_empty() {
         return match column.guidance {
-            Guidance::Reference => "no style encoder: there is no reference-guided mode".into(),
+            Guidance::Reference => "the configuration has no reference-guided mode".into(),
             Guidance::Latent => "not evaluated under latent guidance".into(),
         };
     }
-    if same_mode.iter().any(|f| f.3.metric == column.metric) {
+    let same_metric = || same_mode.iter().filter(|f| f.3.metric == column.metric);
+    if let Some(reason) = same_metric().find_map(|f| f.3.missing.clone()) {
+        return reason;
+    }
+    if same_metric().next().is_some() {
         return if column.control {
             "no control with one output was evaluated".into()
         } else {

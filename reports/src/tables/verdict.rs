@@ -78,7 +78,7 @@ pub(crate) fn judged_column(summary: &Summary, table: &PublishedTable, metric: &
             column.metric == metric && !column.control && column.guidance.word() == table.guidance
         })
         .collect();
-    let named = candidates.iter().find(|at| table.has_protocol(&summary.columns[**at].protocol));
+    let named = candidates.iter().find(|at| table.has_protocol(metric, &summary.columns[**at].protocol));
     named.or(candidates.first()).copied()
 }
 
@@ -124,7 +124,7 @@ fn decide(
     let mut obstacles = obstacles(runs, row, table);
     let estimate = match cell {
         Some((column, Cell::Value(estimate))) => {
-            if !table.has_protocol(&column.protocol) {
+            if !table.has_protocol(metric, &column.protocol) {
                 obstacles.push(format!("protocol `{}` is not the paper's", column.protocol));
             }
             let outputs = table.outputs_of(&row.variant);

@@ -36,7 +36,7 @@ pub struct Run {
     pub workers: u64,
     pub fid: Option<f64>,
     pub lpips: Option<f64>,
-    pub protocol: String,
+    pub procedure: String,
     pub closed: bool,
     pub sheets: bool,
 }
@@ -56,7 +56,7 @@ impl Run {
             workers: 2,
             fid: None,
             lpips: None,
-            protocol: "stargan-v2".into(),
+            procedure: "stargan-v2".into(),
             closed: true,
             sheets: true,
         }
@@ -225,8 +225,14 @@ impl Run {
             (0..3).flat_map(|s| (0..3).filter(move |t| *t != s).map(move |t| (s, t))).collect();
         let mut add = |task: String, metric: &str, value: Option<f64>, missing: Option<&str>, outputs: u64| {
             let protocol = match metric {
-                "lpips" | "fid" => self.protocol.clone(),
-                _ => "alexnet-v1/mean-pool-256".into(),
+                "lpips" => {
+                    format!("lpips-alex-v0.1/stargan-v2-batch32/native{}/signed-unclamped/2c6ac526", self.image_size)
+                }
+                "fid" if value.is_some() => {
+                    format!("fid/{}/native{}-bilinear299/u8/1a9a5a14", self.procedure, self.image_size)
+                }
+                "fid" => "fid/pytorch-fid".into(),
+                _ => format!("fd_alexnet/conv5-mean/native{}/u8/2c6ac526", self.image_size),
             };
             rows.push(EvaluationRow {
                 iteration,
@@ -265,13 +271,9 @@ impl Run {
         }
         match self.fid {
             Some(fid) => add("mean".into(), "fid", Some(fid), None, outputs),
-            None => add(
-                "mean".into(),
-                "fid",
-                None,
-                Some("no Inception weights (set evaluation.inception_weights)"),
-                outputs,
-            ),
+            None => {
+                add("mean".into(), "fid", None, Some("no Inception weights: set evaluation.inception_weights"), outputs)
+            }
         }
     }
 
