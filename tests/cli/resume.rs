@@ -16,19 +16,27 @@ fn undisturbed() -> Vec<u8> {
     std::fs::read(session.run_folder("runs", "F-").join(LAST)).unwrap()
 }
 
+/// Waits until `runs` runs have a checkpoint. Which one does not matter: older ones are removed.
+fn wait_for_checkpoints(session: &Session, runs: usize) {
+    let has_one = |folder: PathBuf| {
+        let files = std::fs::read_dir(folder.join("checkpoints")).into_iter().flatten().flatten();
+        files.map(|file| file.path()).any(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let folders = std::fs::read_dir(session.path("runs/quick")).into_iter().flatten().flatten();
+        if folders.filter(|folder| has_one(folder.path())).count() == runs {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no checkpoints");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Starts the run and waits until it has written a checkpoint.
 fn start(session: &Session) -> Child {
     let child = session.process(RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let written = || {
-        let runs = std::fs::read_dir(session.path("runs/quick")).ok()?;
-        let mut folders = runs.filter_map(|entry| Some(entry.ok()?.path().join("checkpoints/000004.safetensors")));
-        folders.find(|path| path.exists())
-    };
-    while written().is_none() {
-        assert!(Instant::now() < deadline, "no checkpoint");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_checkpoints(session, 1);
     child
 }
 
@@ -80,19 +88,7 @@ fn start_two(session: &Session) -> (Child, [PathBuf; 2]) {
     let mut command = session.process(RUN);
     command.args(["--only", "F,H", "--jobs", "2"]).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let ready = || {
-        let runs = std::fs::read_dir(session.path("runs/quick")).ok()?;
-        let written = |entry: std::io::Result<std::fs::DirEntry>| {
-            entry.ok().map(|entry| entry.path().join("checkpoints/000004.safetensors").exists())
-        };
-        let written: Vec<bool> = runs.filter_map(written).collect();
-        (written == [true, true]).then_some(())
-    };
-    while ready().is_none() {
-        assert!(Instant::now() < deadline, "no checkpoints");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_checkpoints(session, 2);
     (child, ["F-", "H-"].map(|variant| session.run_folder("runs", variant)))
 }
 
