@@ -16,14 +16,15 @@ pub(super) fn read(losses: &Losses, iteration: u64, seen_every: u64) -> Result<V
         .map_err(|source| TrainError::step(iteration, source))?;
     let values = Tensor::stack(&scalars, 0).and_then(|all| all.to_vec1::<f32>());
     let values = values.map_err(|source| TrainError::step(iteration, source))?;
-    let named = losses.iter().zip(values).map(|((name, _), value)| (name.clone(), f64::from(value))).collect();
+    let named: Vec<(String, f64)> =
+        losses.iter().zip(values).map(|((name, _), value)| (name.clone(), f64::from(value))).collect();
     match first_not_finite(&named) {
         Some((loss, value)) => Err(TrainError::NotFinite { loss, value, iteration, seen_every }),
         None => Ok(named),
     }
 }
 
-fn first_not_finite(values: &Vec<(String, f64)>) -> Option<(String, f64)> {
+fn first_not_finite(values: &[(String, f64)]) -> Option<(String, f64)> {
     values.iter().find(|(_, value)| !value.is_finite()).cloned()
 }
 

@@ -258,3 +258,129 @@ impl Sampler {
 fn blank() -> Tile {
     (SheetCell { kind: "blank".into(), ..SheetCell::default() }, None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::OpenOptions;
+    use crate::experiment::settings::{DataSource, Dataset, Settings};
+    use crate::methods::{Batch, Losses, Result};
+    use std::collections::HashMap;
+
+    /// Paints its output in a grey that tells the target domain and what selected it.
+    struct Painter(Vec<Mode>);
+
+    impl Method for Painter {
+        fn modes(&self) -> Vec<Mode> {
+            self.0.clone()
+        }
+
+        fn latent_dim(&self) -> usize {
+            2
+        }
+
+        fn step(&mut self, _: u64, _: &Batch) -> Result<Losses> {
+            Ok(Vec::new())
+        }
+
+        fn translate(&self, x: &Tensor, y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor> {
+            assert_eq!((x.dim(0)?, y_src.len()), (y_trg.len(), y_trg.len()));
+            let shift = match guidance {
+                Guidance::Label => 0.0,
+                Guidance::Latent(_) => 0.1,
+                Guidance::Reference(images) => {
+                    assert_eq!(images.dims(), x.dims());
+                    0.2
+                }
+            };
+            let grey: Vec<f64> = y_trg.iter().map(|domain| f64::from(*domain) * 0.5 - 0.5 + shift).collect();
+            let grey = Tensor::from_vec(grey, (y_trg.len(), 1, 1, 1), x.device())?.to_dtype(x.dtype())?;
+            Ok(grey.broadcast_as(x.shape())?.contiguous()?)
+        }
+
+        fn reconstruct(&self, x: &Tensor, _: &Tensor, _: &[u32], _: &[u32]) -> Result<Tensor> {
+            Ok(x.clone())
+        }
+
+        fn state(&self) -> Result<HashMap<String, Tensor>> {
+            Ok(HashMap::new())
+        }
+
+        fn load_state(&mut self, _: &HashMap<String, Tensor>) -> Result<()> {
+            Ok(())
+        }
+
+        fn parameter_counts(&self) -> Vec<(String, usize)> {
+            Vec::new()
+        }
+    }
+
+    fn sheets(modes: Vec<Mode>) -> Vec<Sheet> {
+        let mut settings = Settings::default();
+        settings.train.image_size = 16;
+        settings.sample.sources_per_domain = 2;
+        settings.sample.latents = 3;
+        settings.sample.references_per_domain = 2;
+        // Smaller than a row, so that rows are translated in several passes.
+        settings.evaluation.batch_size = 4;
+        let dataset =
+            Dataset { source: DataSource::Shapes, train_per_domain: 1, val_per_domain: 3, ..Dataset::default() };
+        let open = OpenOptions { strict: true, image_size: 16, cache_dir: None };
+        let data = DataSet::open(&dataset, &open).unwrap();
+        let spec = RunSpec {
+            experiment: "test".into(),
+            variant: "F".into(),
+            label: "F".into(),
+            dataset_name: "shapes".into(),
+            profile: None,
+            dataset,
+            seed: 7,
+            settings,
+        };
+        Sampler::new(&spec, &data, &Device::Cpu).unwrap().sheets(&Painter(modes), 40).unwrap()
+    }
+
+    /// The kind of every cell: the first letter, in rows.
+    fn kinds(sheet: &Sheet) -> Vec<String> {
+        let letter = |cell: &SheetCell| cell.kind.chars().take(3).collect::<String>();
+        sheet.record.cells.iter().map(|row| row.iter().map(letter).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn layouts() {
+        let all = sheets(vec![Mode::Latent, Mode::Reference]);
+        let names: Vec<&str> = all.iter().map(|sheet| sheet.record.name.as_str()).collect();
+        assert_eq!(names, ["latent", "reference", "cycle_consistency"]);
+        let row = |kind: &str| [kind; 6].join(" ");
+        assert_eq!(kinds(&all[0]), [vec![row("sou")], vec![row("tra"); 9]].concat());
+        let beside = |head: &str, kind: &str| format!("{head} {}", row(kind));
+        assert_eq!(kinds(&all[1]), [vec![beside("bla", "sou")], vec![beside("ref", "tra"); 6]].concat());
+        assert_eq!(kinds(&all[2]), [row("sou"), row("ref"), row("tra"), row("rec")]);
+        assert_eq!(all[1].image.dimensions(), (7 * 16, 7 * 16));
+        for sheet in &all {
+            assert_eq!((sheet.record.iteration, sheet.record.tile), (40, 16));
+        }
+
+        let labels = sheets(vec![Mode::Label]);
+        assert_eq!(kinds(&labels[0]), [vec![row("sou")], vec![row("tra"); 3]].concat());
+        assert_eq!(kinds(&labels[1]), [row("sou"), row("tra"), row("rec")]);
+    }
+
+    #[test]
+    fn tiles_show_what_their_cells_say() {
+        for sheet in sheets(vec![Mode::Latent, Mode::Reference]) {
+            let shift = if sheet.record.name == "latent" { 0.1 } else { 0.2 };
+            for (cell, tile) in sheet.tiles(|cell| cell.kind == "translation") {
+                let value = f64::from(tile.get_pixel(8, 8).0[0]) / 127.5 - 1.0;
+                let expected = cell.domain.unwrap() as f64 * 0.5 - 0.5 + shift;
+                assert!((value - expected).abs() < 0.01, "{}: {cell:?} is {value}", sheet.record.name);
+            }
+        }
+        let sheets = sheets(vec![Mode::Reference]);
+        let (reference, cycle) = (&sheets[0], &sheets[1]);
+        assert_eq!(reference.tile(0, 0).unwrap().get_pixel(3, 3).0, [255; 3]);
+        assert_eq!(reference.tile(0, 3), cycle.tile(0, 2), "the same sources");
+        assert_eq!(cycle.tile(0, 2), cycle.tile(3, 2), "reconstruction is exact here");
+        assert_eq!(cycle.record.cells[1][0].domain, Some(1), "a source goes to the domain after its own");
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::support::Session;
 use predicates::str::contains;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,19 +16,27 @@ fn undisturbed() -> Vec<u8> {
     std::fs::read(session.run_folder("runs", "F-").join(LAST)).unwrap()
 }
 
+/// Waits until `runs` runs have a checkpoint. Which one does not matter: older ones are removed.
+fn wait_for_checkpoints(session: &Session, runs: usize) {
+    let has_one = |folder: PathBuf| {
+        let files = std::fs::read_dir(folder.join("checkpoints")).into_iter().flatten().flatten();
+        files.map(|file| file.path()).any(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+    };
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let folders = std::fs::read_dir(session.path("runs/quick")).into_iter().flatten().flatten();
+        if folders.filter(|folder| has_one(folder.path())).count() == runs {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no checkpoints");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Starts the run and waits until it has written a checkpoint.
 fn start(session: &Session) -> Child {
     let child = session.process(RUN).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(120);
-    let written = || {
-        let runs = std::fs::read_dir(session.path("runs/quick")).ok()?;
-        let mut folders = runs.filter_map(|entry| Some(entry.ok()?.path().join("checkpoints/000004.safetensors")));
-        folders.find(|path| path.exists())
-    };
-    while written().is_none() {
-        assert!(Instant::now() < deadline, "no checkpoint");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_for_checkpoints(session, 1);
     child
 }
 
@@ -75,29 +83,40 @@ fn interrupted() {
     assert!(kinds.contains(&"interrupted") && kinds.contains(&"resumed") && kinds.last() == Some(&"finished"));
 }
 
+/// Two runs in processes of their own, each with a checkpoint.
+fn start_two(session: &Session) -> (Child, [PathBuf; 2]) {
+    let mut command = session.process(RUN);
+    command.args(["--only", "F,H", "--jobs", "2"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().unwrap();
+    wait_for_checkpoints(session, 2);
+    (child, ["F-", "H-"].map(|variant| session.run_folder("runs", variant)))
+}
+
 #[test]
 fn workers_stop_with_their_launcher() {
     let session = Session::new();
-    let mut command = session.process(RUN);
-    command.args(["--only", "F,H", "--jobs", "2"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while !session.path("runs/quick").exists()
-        || !std::fs::read_dir(session.path("runs/quick"))
-            .unwrap()
-            .all(|entry| std::fs::exists(entry.unwrap().path().join("checkpoints/000004.safetensors")).unwrap())
-    {
-        assert!(Instant::now() < deadline, "no checkpoints");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    for variant in ["F-", "H-"] {
-        let folder = session.run_folder("runs", variant);
+    let (mut launcher, folders) = start_two(&session);
+    launcher.kill().unwrap();
+    launcher.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for folder in folders {
         while state(&folder)["state"] == "running" {
-            assert!(Instant::now() < deadline, "{variant} does not stop");
+            assert!(Instant::now() < deadline, "{} does not stop", folder.display());
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(state(&folder)["state"], "interrupted");
     }
+}
+
+#[test]
+fn a_killed_worker_is_one_failed_run() {
+    let session = Session::new();
+    let (mut launcher, [killed, other]) = start_two(&session);
+    let holder = std::fs::read_to_string(killed.join("lock")).unwrap();
+    let process = holder.split_whitespace().nth(1).unwrap();
+    assert!(std::process::Command::new("kill").args(["-KILL", process]).status().unwrap().success());
+    assert_eq!(launcher.wait().unwrap().code(), Some(1));
+    assert_eq!(state(&killed)["state"], "failed");
+    assert!(state(&killed)["reason"].as_str().unwrap().contains("signal: 9"), "{}", state(&killed));
+    assert_eq!(state(&other)["state"], "finished");
 }
