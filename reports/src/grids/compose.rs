@@ -75,7 +75,9 @@ impl Grid {
             _ => None,
         });
         let side = sides.max().unwrap_or(VISIBLE);
-        let font = (f64::from(side) / 8.5).clamp(14.0, 22.0);
+        // A page shows wide grids reduced; their labels are larger so that they stay legible.
+        let spans = self.heads.iter().map(|head| head.span).sum::<usize>();
+        let font = (f64::from(side) / 8.5).max(f64::from(side) * spans as f64 / 95.0).clamp(14.0, 32.0);
         let small = font * 0.78;
         let gap = (side / 14).max(6);
         let label_width = self.label_width(font)?;

@@ -149,12 +149,10 @@ fn warnings(runs: &[RunFolder]) -> String {
 
 fn picture(picture: &Picture, lazy: bool) -> String {
     let Picture { file, caption, width, height, .. } = picture;
-    // Plots scale well; grids are pixels and keep their edges.
-    let class = if picture.also.is_none() { " class=\"tiles\"" } else { "" };
     let loading = if lazy { " loading=\"lazy\"" } else { "" };
     let also = picture.also.as_ref().map(|also| format!(" <a href=\"{0}\">PNG</a>", escape(also))).unwrap_or_default();
     format!(
-        "<figure><a href=\"{0}\"><img src=\"{0}\" alt=\"{1}\" width=\"{width}\" height=\"{height}\"{class}{loading}></a>\
+        "<figure><a href=\"{0}\"><img src=\"{0}\" alt=\"{1}\" width=\"{width}\" height=\"{height}\"{loading}></a>\
          <figcaption>{1}{also}</figcaption></figure>\n",
         escape(file),
         escape(caption)
