@@ -49,7 +49,7 @@ pub enum Error {
     Store(#[from] StoreError),
     /// A run could not be trained.
     #[error("the run cannot be trained")]
-    Train(#[source] TrainError),
+    Train(#[source] Box<TrainError>),
     /// The records of a run cannot be read.
     #[error("the records cannot be read")]
     Records(#[source] ReportError),
@@ -76,7 +76,7 @@ pub enum Error {
         /// Its folder.
         path: PathBuf,
         /// Why not.
-        source: ReportError,
+        source: Box<ReportError>,
     },
     /// A report was asked for and nothing has been trained.
     #[error("no runs of {experiment} under {}; train them first: harness run FILE", runs_dir.display())]
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn causes_are_said_once() {
-        let source = ReportError::NotARunFolder { path: "x".into() };
+        let source = Box::new(ReportError::NotARunFolder { path: "x".into() });
         let error = Error::Report { path: "out".into(), source };
         let text = "error: cannot write the report in out\n  because: `x` is not a run folder: it has no run.json\n";
         assert_eq!(error.render(false), text);

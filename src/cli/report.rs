@@ -86,7 +86,7 @@ pub fn render(plan: &Plan, paths: Vec<PathBuf>, out: &Path, keep: bool) -> Resul
         runs: paths,
     };
     let rendered = harness_reports::render(&input, out);
-    let rendered = rendered.map_err(|source| Error::Report { path: out.to_owned(), source })?;
+    let rendered = rendered.map_err(|source| Error::Report { path: out.to_owned(), source: source.into() })?;
     write_bytes(&out.join(INPUTS), format!("{hash}\n").as_bytes())?;
     output::print(&format!("{}\n{page}", rendered.tables))
 }

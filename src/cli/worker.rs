@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         Ok((Ending::Finished, _)) => Ok(()),
         Ok((Ending::Interrupted, _)) => Err(Error::Stopped { signal: stop.signal() }),
         Ok((Ending::Failed, _)) => Err(Error::RunsFailed { failed: 1, all: 1 }),
-        Err(error) => Err(Error::Train(error)),
+        Err(error) => Err(Error::Train(error.into())),
     }
 }
 
