@@ -1,6 +1,6 @@
 //! Adam with the L2 penalty in the gradient, as PyTorch's `Adam(weight_decay=)` (Kingma & Ba 2015).
 
-use crate::kernel::{CHUNK, Element, contiguous, unsupported};
+use crate::kernel::{CHUNK, Element, dispatch_in_place};
 use crate::{Error, Parameters, Result};
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp3, Layout, Tensor};
@@ -158,15 +158,7 @@ impl InplaceOp3 for UpdateMoment {
         s3: &CpuStorage,
         l3: &Layout,
     ) -> candle_core::Result<()> {
-        match (s1, s2, s3) {
-            (CpuStorage::F32(m), CpuStorage::F32(g), CpuStorage::F32(p)) => {
-                self.run(m, contiguous(g, l2)?, contiguous(p, l3)?);
-            }
-            (CpuStorage::F64(m), CpuStorage::F64(g), CpuStorage::F64(p)) => {
-                self.run(m, contiguous(g, l2)?, contiguous(p, l3)?);
-            }
-            (m, g, p) => return Err(unsupported(self.name(), &[m, g, p])),
-        }
+        dispatch_in_place!(self.name(), s1, s2, l2, s3, l3, |m, g, p| self.run(m, g, p));
         Ok(())
     }
 }
@@ -204,15 +196,7 @@ impl InplaceOp3 for Update {
         s3: &CpuStorage,
         l3: &Layout,
     ) -> candle_core::Result<()> {
-        match (s1, s2, s3) {
-            (CpuStorage::F32(p), CpuStorage::F32(m), CpuStorage::F32(v)) => {
-                self.run(p, contiguous(m, l2)?, contiguous(v, l3)?);
-            }
-            (CpuStorage::F64(p), CpuStorage::F64(m), CpuStorage::F64(v)) => {
-                self.run(p, contiguous(m, l2)?, contiguous(v, l3)?);
-            }
-            (p, m, v) => return Err(unsupported(self.name(), &[p, m, v])),
-        }
+        dispatch_in_place!(self.name(), s1, s2, l2, s3, l3, |p, m, v| self.run(p, m, v));
         Ok(())
     }
 }

@@ -152,7 +152,23 @@ macro_rules! dispatch3 {
         }
     };
 }
-pub(crate) use {dispatch1, dispatch2, dispatch3};
+/// Runs a generic kernel that changes the first of three storages of the same float type.
+macro_rules! dispatch_in_place {
+    ($operation:expr, $s1:expr, $s2:expr, $l2:expr, $s3:expr, $l3:expr, |$a:ident, $b:ident, $c:ident| $body:expr) => {
+        match ($s1, $s2, $s3) {
+            (candle_core::CpuStorage::F32($a), candle_core::CpuStorage::F32(b), candle_core::CpuStorage::F32(c)) => {
+                let ($b, $c) = ($crate::kernel::contiguous(b, $l2)?, $crate::kernel::contiguous(c, $l3)?);
+                $body
+            }
+            (candle_core::CpuStorage::F64($a), candle_core::CpuStorage::F64(b), candle_core::CpuStorage::F64(c)) => {
+                let ($b, $c) = ($crate::kernel::contiguous(b, $l2)?, $crate::kernel::contiguous(c, $l3)?);
+                $body
+            }
+            (a, b, c) => return Err($crate::kernel::unsupported($operation, &[a, b, c])),
+        }
+    };
+}
+pub(crate) use {dispatch_in_place, dispatch1, dispatch2, dispatch3};
 
 /// The error for element types without kernels.
 pub(crate) fn unsupported(operation: &str, storages: &[&CpuStorage]) -> candle_core::Error {

@@ -6,7 +6,7 @@ use super::experiment::{RunsDir, Selection, report_dir};
 use super::output::{Format, counted};
 use super::{plan, report};
 use crate::error::Error;
-use crate::launch::{Action, Datasets, Launch, Summary, cache_dir, launch, survey};
+use crate::launch::{Action, Datasets, Launch, Summary, cache_dir, jobs, launch, survey};
 use crate::train::Stop;
 use candle_core::Device;
 use std::num::NonZeroUsize;
@@ -21,9 +21,10 @@ pub struct Args {
     runs: RunsDir,
     #[command(flatten)]
     device: DeviceArg,
-    /// Runs at a time; more than one get a process each
-    #[arg(long, short, default_value = "1")]
-    jobs: NonZeroUsize,
+    /// Runs at a time; more than one get a process each [default: one per processor core while batches are too small
+    /// to share among cores, otherwise 1]
+    #[arg(long, short)]
+    jobs: Option<NonZeroUsize>,
     /// Folder of the report [default: RUNS_DIR/EXPERIMENT[-PROFILE]/report]
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -52,7 +53,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         return plan::show(&plan, &planned, runs_dir, Format::Text);
     }
     let launch_with = Launch {
-        jobs: args.jobs.get(),
+        jobs: args.jobs.map_or_else(|| jobs::automatic(&planned, device.is_cpu()), NonZeroUsize::get),
         device,
         device_name,
         strict: args.strict,

@@ -83,7 +83,7 @@ pub(super) fn open(spec: &Dataset, options: &OpenOptions) -> Result<Opened, Data
                     list(&lost)
                 ));
             }
-            if kept == 0 && !(options.strict && !lost.is_empty()) {
+            if kept == 0 && (lost.is_empty() || !options.strict) {
                 return Err(DataError::EmptyDomain { path, skipped: lost.len() });
             }
             all_skipped.extend(lost);

@@ -1,6 +1,7 @@
 //! From a plan to finished runs, wherever there is a device.
 
 mod datasets;
+pub mod jobs;
 mod local;
 mod survey;
 mod worker;

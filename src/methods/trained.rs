@@ -41,6 +41,7 @@ impl Trained {
     }
 
     /// The current parameters.
+    #[cfg(test)]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }

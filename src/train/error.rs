@@ -76,9 +76,9 @@ pub enum TrainError {
         /// What it said.
         message: String,
     },
-    /// No thread could be started.
-    #[error("cannot start a thread")]
-    Thread(#[source] std::io::Error),
+    /// The threads could not be started.
+    #[error("cannot start the training threads")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
     /// The recorded specification does not describe a run.
     #[error("the specification of the run cannot be read")]
     Spec(#[source] serde_json::Error),

@@ -60,16 +60,23 @@ fn close(folder: &mut RunFolder, complete: bool, stop: &Stop) -> Result<(Ending,
     Ok((Ending::Interrupted, reason))
 }
 
-/// Trains on a thread with a stack of its own; a panic there becomes an error.
+/// Trains on a thread pool of its own, whose threads have large stacks; a panic there becomes an error.
+///
+/// The loop itself is one of the pool's threads: an operation that runs in parallel then starts at once, where a thread
+/// outside would hand over to the pool and sleep, thousands of times per iteration. The loader's threads use the global
+/// pool, so waiting for them here cannot block them.
 fn on_thread(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Progress) -> Result<bool, TrainError> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("train".into()).stack_size(STACK);
-        let thread = thread.spawn_scoped(scope, || train(job, folder, stop, progress)).map_err(TrainError::Thread)?;
-        thread.join().unwrap_or_else(|payload| {
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-            Err(TrainError::Panic { message: text.unwrap_or("without a message").to_owned() })
-        })
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(rayon::current_num_threads())
+        .thread_name(|index| format!("train-{index}"))
+        .stack_size(STACK)
+        .build()
+        .map_err(TrainError::Threads)?;
+    let training = || pool.install(|| train(job, folder, stop, progress));
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(training)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        Err(TrainError::Panic { message: text.unwrap_or("without a message").to_owned() })
     })
 }
 

@@ -183,7 +183,9 @@ fn start(path: &Path, disturbance: Disturbance) -> (std::result::Result<bool, Tr
 }
 
 /// What must be the same however a run got to its end: the last checkpoint's bytes, the log, the evaluations.
-fn result(path: &Path) -> (Vec<u8>, Vec<(u64, String, f64)>, Vec<EvaluationRow>) {
+type Outcome = (Vec<u8>, Vec<(u64, String, f64)>, Vec<EvaluationRow>);
+
+fn result(path: &Path) -> Outcome {
     let checkpoint = std::fs::read(path.join("checkpoints/000025.safetensors")).unwrap();
     let metrics = metric_rows(&read_parquet(&path.join("metrics.parquet")).unwrap()).unwrap();
     let evaluations = evaluation_rows(&read_parquet(&path.join("evaluations.parquet")).unwrap()).unwrap();

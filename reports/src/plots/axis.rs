@@ -79,7 +79,7 @@ fn tick_label(value: f64, step: f64) -> String {
     }
     let magnitude = value.abs();
     let (scaled, step, unit) = match magnitude {
-        m if m >= 1e15 || m < 1e-4 => return format!("{value:.0e}"),
+        m if !(1e-4..1e15).contains(&m) => return format!("{value:.0e}"),
         m if m >= 1e6 => (value / 1e6, step / 1e6, "M"),
         m if m >= 1e4 => (value / 1e3, step / 1e3, "k"),
         _ => (value, step, ""),

@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::Color as _;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color as _, FontTransform, IntoFont};
+use plotters::style::{FontTransform, IntoFont};
 
 /// Plotters draws at whole pixels; figures are drawn this much larger than they are shown.
 const SCALE: u32 = 4;

@@ -19,7 +19,7 @@ pub enum Stage {
     /// Leaky ReLU with this slope.
     LeakyRelu(f64),
     /// Residual block without normalisation.
-    Residual(ResBlk),
+    Residual(Box<ResBlk>),
 }
 
 /// What the derivative of a stage depends on.

@@ -251,11 +251,10 @@ impl StarganV2 {
                 trained.step(gradients, lr)?;
             }
         }
-        if phase == Phase::Sampled || self.settings.phases.reference_trains_style_encoder {
-            if let Some((_, trained)) = &mut self.style_encoder {
+        if (phase == Phase::Sampled || self.settings.phases.reference_trains_style_encoder)
+            && let Some((_, trained)) = &mut self.style_encoder {
                 trained.step(gradients, lr)?;
             }
-        }
         Ok(())
     }
 

@@ -21,7 +21,7 @@ pub fn trunk(prefix: &str, config: TrunkConfig) -> (Vec<Stage>, usize) {
     for _ in 0..image_size.ilog2().saturating_sub(2) {
         let wider = (2 * channels).min(max_channels);
         let name = format!("{prefix}.{}", stages.len());
-        stages.push(Stage::Residual(ResBlk::new(&name, [channels, wider], false, true)));
+        stages.push(Stage::Residual(Box::new(ResBlk::new(&name, [channels, wider], false, true))));
         channels = wider;
     }
     stages.push(Stage::LeakyRelu(0.2));
