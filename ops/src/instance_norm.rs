@@ -16,7 +16,11 @@ pub fn adaptive_instance_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor) -> Resu
         if parameter.dims() != [n, c] {
             return Err(Error::Operands {
                 operation: "adaptive_instance_norm",
-                problem: format!("x is {:?}, so gamma and beta must be [{n}, {c}], found {:?}", x.dims(), parameter.dims()),
+                problem: format!(
+                    "x is {:?}, so gamma and beta must be [{n}, {c}], found {:?}",
+                    x.dims(),
+                    parameter.dims()
+                ),
             });
         }
     }

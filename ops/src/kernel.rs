@@ -174,8 +174,5 @@ pub(crate) use {dispatch_in_place, dispatch1, dispatch2, dispatch3};
 pub(crate) fn unsupported(operation: &str, storages: &[&CpuStorage]) -> candle_core::Error {
     use candle_core::backend::BackendStorage;
     let types: Vec<&str> = storages.iter().map(|storage| storage.dtype().as_str()).collect();
-    candle_core::Error::Msg(format!(
-        "{operation}: operands must all be f32 or all be f64, found {}",
-        types.join(", ")
-    ))
+    candle_core::Error::Msg(format!("{operation}: operands must all be f32 or all be f64, found {}", types.join(", ")))
 }

@@ -43,13 +43,7 @@ pub struct Parameters {
 
 impl Parameters {
     /// Draws initial values. Every tensor has its own random stream, keyed by `seed`, `network` and its name.
-    pub fn init(
-        declarations: &[Declaration],
-        network: &str,
-        seed: u64,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<Self> {
+    pub fn init(declarations: &[Declaration], network: &str, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
         Self::from_tensors(declarations, |declaration| {
             let count: usize = declaration.shape.iter().product();
             let mut stream = Key::new(seed, &format!("init/{network}.{}", declaration.name)).stream(0, 0);
@@ -58,7 +52,9 @@ impl Parameters {
                 Init::Normal { std } => (0..count).map(|_| std * stream.normal()).collect(),
                 Init::Uniform { bound } => (0..count).map(|_| stream.uniform_in(-bound, bound)).collect(),
             };
-            Ok(Tensor::from_vec(values, declaration.shape.as_slice(), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+            Ok(Tensor::from_vec(values, declaration.shape.as_slice(), &Device::Cpu)?
+                .to_dtype(dtype)?
+                .to_device(device)?)
         })
     }
 

@@ -134,7 +134,8 @@ fn normalisations() {
 
 #[test]
 fn softplus_does_not_overflow() {
-    let y = softplus(&Tensor::new(&[-1000.0f32, 0.0, 1000.0], &Device::Cpu).unwrap()).unwrap().to_vec1::<f32>().unwrap();
+    let y =
+        softplus(&Tensor::new(&[-1000.0f32, 0.0, 1000.0], &Device::Cpu).unwrap()).unwrap().to_vec1::<f32>().unwrap();
     assert_eq!((y[0], y[2]), (0.0, 1000.0));
     assert!((y[1] - 2f32.ln()).abs() < 1e-7);
 }
@@ -158,7 +159,9 @@ fn wrong_operands_are_errors_that_name_both_shapes() {
     let text = error.to_string();
     assert!(text.contains("[1, 3, 4, 4]") && text.contains("[2, 5, 3, 3]"), "{text}");
     assert!(conv2d(&random("x", &[1, 5, 2, 2]), &w, None, ConvGeometry::new(1, 0)).is_err());
-    assert!(conv2d(&x.to_dtype(DType::F32).unwrap(), &random("w", &[2, 3, 3, 3]), None, ConvGeometry::new(1, 1)).is_err());
+    assert!(
+        conv2d(&x.to_dtype(DType::F32).unwrap(), &random("w", &[2, 3, 3, 3]), None, ConvGeometry::new(1, 1)).is_err()
+    );
     assert!(avg_pool2(&random("x", &[1, 1, 3, 4])).is_err());
     assert!(adaptive_instance_norm(&x, &random("g", &[1, 2]), &random("b", &[1, 3])).is_err());
 }

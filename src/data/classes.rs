@@ -195,7 +195,8 @@ mod with_candle_datasets {
     }
 }
 
-#[cfg(all(test, feature = "datasets"))]
+#[cfg(test)]
+#[cfg(feature = "datasets")]
 mod tests {
     use super::*;
     use crate::data::{DataError, DataSet, OpenOptions, Split};

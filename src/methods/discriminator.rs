@@ -1,9 +1,7 @@
 //! Discriminators of both network families, with either head.
 
 use super::Result;
-use super::layers::{
-    Conv2d, Stage, declare_stages, forward_stages, forward_stages_traced, input_gradient_of_stages,
-};
+use super::layers::{Conv2d, Stage, declare_stages, forward_stages, forward_stages_traced, input_gradient_of_stages};
 use crate::experiment::settings::InitScheme;
 use candle_core::Tensor;
 use harness_ops::{Declaration, Weights};
@@ -49,12 +47,7 @@ impl Discriminator {
 
     /// [`Discriminator::forward`] and the gradient of each image's summed logits in that image, N×3×S×S: a function of
     /// the weights that can be differentiated like any other.
-    pub fn forward_with_input_gradient(
-        &self,
-        w: &Weights,
-        x: &Tensor,
-        domains: &Tensor,
-    ) -> Result<(Verdict, Tensor)> {
+    pub fn forward_with_input_gradient(&self, w: &Weights, x: &Tensor, domains: &Tensor) -> Result<(Verdict, Tensor)> {
         let (features, traces) = forward_stages_traced(&self.trunk, w, x)?;
         let verdict = self.heads(w, &features, domains)?;
         let (n, k) = domains.dims2()?;

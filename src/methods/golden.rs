@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 /// Numbers in [-1, 1) made from a name: FNV-1a seed, splitmix64 stream.
 pub fn unit(name: &str, n: usize) -> Vec<f64> {
-    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    });
+    let seed = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     (1..=n as u64)
         .map(|i| {
             let mut z = seed.wrapping_add(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -1,5 +1,7 @@
 //! The binary as a user drives it. One test crate: it links once.
 
+#![allow(clippy::unwrap_used)]
+
 mod input;
 mod listings;
 mod resume;

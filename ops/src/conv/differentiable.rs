@@ -147,10 +147,7 @@ impl CustomOp2 for Forward {
         _y: &Tensor,
         dy: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((
-            wanted(x, || input_gradient(dy, w, self.0, x))?,
-            wanted(w, || weight_gradient(x, dy, self.0, w))?,
-        ))
+        Ok((wanted(x, || input_gradient(dy, w, self.0, x))?, wanted(w, || weight_gradient(x, dy, self.0, w))?))
     }
 }
 
@@ -203,15 +200,7 @@ impl CustomOp2 for InputGradient {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (n, _, h, w) = l1.shape().dims4()?;
         let (co, ci, kh, kw) = l2.shape().dims4()?;
-        let s = Sizes {
-            n,
-            ci,
-            co,
-            input: self.input,
-            output: [h, w],
-            kernel: [kh, kw],
-            geometry: self.geometry,
-        };
+        let s = Sizes { n, ci, co, input: self.input, output: [h, w], kernel: [kh, kw], geometry: self.geometry };
         let dx = dispatch2!(self.name(), s1, l1, s2, l2, |dy, w| cpu::input_gradient(&s, dy, w));
         Ok((dx, (n, ci, self.input[0], self.input[1]).into()))
     }
@@ -223,10 +212,7 @@ impl CustomOp2 for InputGradient {
         _dx: &Tensor,
         g: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((
-            wanted(dy, || forward(g, w, self.geometry))?,
-            wanted(w, || weight_gradient(g, dy, self.geometry, w))?,
-        ))
+        Ok((wanted(dy, || forward(g, w, self.geometry))?, wanted(w, || weight_gradient(g, dy, self.geometry, w))?))
     }
 }
 
@@ -244,15 +230,7 @@ impl CustomOp2 for WeightGradient {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (n, ci, ih, iw) = l1.shape().dims4()?;
         let (_, co, oh, ow) = l2.shape().dims4()?;
-        let s = Sizes {
-            n,
-            ci,
-            co,
-            input: [ih, iw],
-            output: [oh, ow],
-            kernel: self.kernel,
-            geometry: self.geometry,
-        };
+        let s = Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel: self.kernel, geometry: self.geometry };
         let dw = dispatch2!(self.name(), s1, l1, s2, l2, |x, dy| cpu::weight_gradient(&s, x, dy));
         Ok((dw, (co, ci, self.kernel[0], self.kernel[1]).into()))
     }
@@ -264,10 +242,7 @@ impl CustomOp2 for WeightGradient {
         _dw: &Tensor,
         g: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((
-            wanted(x, || input_gradient(dy, g, self.geometry, x))?,
-            wanted(dy, || forward(x, g, self.geometry))?,
-        ))
+        Ok((wanted(x, || input_gradient(dy, g, self.geometry, x))?, wanted(dy, || forward(x, g, self.geometry))?))
     }
 }
 

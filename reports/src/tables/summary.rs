@@ -238,9 +238,10 @@ fn cell(
 /// Why a row has no evaluation for a column.
 fn absence(runs: &[RunFolder], row: &Row, place: usize, column: &Column, finals: &[Final]) -> String {
     if let Some(run) = row.runs.iter().map(|run| &runs[*run]).find(|run| !run.finished())
-        && row.runs.iter().all(|run| !runs[*run].finished()) {
-            return unfinished(run);
-        }
+        && row.runs.iter().all(|run| !runs[*run].finished())
+    {
+        return unfinished(run);
+    }
     let mine: Vec<_> = finals.iter().filter(|f| f.0 == place).collect();
     if mine.is_empty() {
         return "the run has no evaluation".into();

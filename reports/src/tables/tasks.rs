@@ -120,9 +120,10 @@ fn arrow(runs: &[RunFolder], task: &str) -> String {
     for run in runs {
         for source in &run.record.domains {
             if let Some(target) = task.strip_prefix(source.as_str()).and_then(|rest| rest.strip_prefix('2'))
-                && run.record.domains.iter().any(|domain| domain == target) {
-                    return format!("{source} → {target}");
-                }
+                && run.record.domains.iter().any(|domain| domain == target)
+            {
+                return format!("{source} → {target}");
+            }
         }
     }
     task.into()

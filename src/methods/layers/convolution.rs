@@ -77,7 +77,14 @@ impl ConvTranspose2d {
     pub fn declare(&self, scheme: InitScheme, out: &mut Vec<Declaration>) {
         let [ci, co] = self.channels;
         // PyTorch counts the fan-in of a transposed convolution from the weight's second dimension.
-        declare_affine(&self.name, vec![ci, co, self.kernel, self.kernel], co * self.kernel * self.kernel, None, scheme, out);
+        declare_affine(
+            &self.name,
+            vec![ci, co, self.kernel, self.kernel],
+            co * self.kernel * self.kernel,
+            None,
+            scheme,
+            out,
+        );
     }
 
     /// N×Ci×H×W → N×Co×H'×W', H' = (H − 1)·stride − 2·padding + kernel.

@@ -30,8 +30,7 @@ pub fn discriminator(
     }
     let multi_task = head == DiscriminatorHead::MultiTask;
     let maps = if multi_task { domains } else { 1 };
-    let classifier =
-        || Conv2d::new("conv2", [channels, domains], image_size >> layers, 0).no_bias();
+    let classifier = || Conv2d::new("conv2", [channels, domains], image_size >> layers, 0).no_bias();
     Discriminator {
         trunk,
         adversarial: Conv2d::new("conv1", [channels, maps], 3, 1).no_bias(),

@@ -43,10 +43,15 @@ impl Generator {
             channels = wider;
         }
         steps.extend([([channels, channels], false); 2]);
-        let encode = steps.iter().enumerate().map(|(i, &(channels, down))| ResBlk::new(&format!("encode.{i}"), channels, true, down));
-        let decode = steps.iter().rev().enumerate().map(|(i, &([ci, co], up))| {
-            AdainResBlk::new(&format!("decode.{i}"), [co, ci], style_dim, up)
-        });
+        let encode = steps
+            .iter()
+            .enumerate()
+            .map(|(i, &(channels, down))| ResBlk::new(&format!("encode.{i}"), channels, true, down));
+        let decode = steps
+            .iter()
+            .rev()
+            .enumerate()
+            .map(|(i, &([ci, co], up))| AdainResBlk::new(&format!("decode.{i}"), [co, ci], style_dim, up));
         Self {
             from_rgb: Conv2d::new("from_rgb", [3, base_channels], 3, 1),
             encode: encode.collect(),

@@ -84,8 +84,7 @@ impl StarganV2 {
                 discriminator::discriminator(config, d.head, domains)
             }
         };
-        let encoder_config =
-            TrunkConfig { image_size, base_channels, max_channels: settings.generator.max_channels };
+        let encoder_config = TrunkConfig { image_size, base_channels, max_channels: settings.generator.max_channels };
         let style_encoder = (settings.style.source == StyleSource::StyleCode)
             .then(|| StyleEncoder::new(encoder_config, settings.style.style_dim, domains));
         let latent_encoder = (settings.style.source == StyleSource::LabelAndLatent)

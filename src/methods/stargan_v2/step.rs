@@ -201,7 +201,8 @@ impl StarganV2 {
             _ => &Trained::tracked,
         };
         let generator = self.generator.1.tracked();
-        let generate = |weights: &Weights, x: &Tensor, condition: &Tensor| self.generator.0.forward(weights, x, condition);
+        let generate =
+            |weights: &Weights, x: &Tensor, condition: &Tensor| self.generator.0.forward(weights, x, condition);
 
         let condition = self.target_condition(inputs, phase, false, others)?;
         let fake = generate(&generator, &inputs.x_src, &condition)?;
@@ -252,9 +253,10 @@ impl StarganV2 {
             }
         }
         if (phase == Phase::Sampled || self.settings.phases.reference_trains_style_encoder)
-            && let Some((_, trained)) = &mut self.style_encoder {
-                trained.step(gradients, lr)?;
-            }
+            && let Some((_, trained)) = &mut self.style_encoder
+        {
+            trained.step(gradients, lr)?;
+        }
         Ok(())
     }
 

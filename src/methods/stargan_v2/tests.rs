@@ -129,8 +129,12 @@ fn check_iterations(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
     let mut model = model_by_rule(settings, case.num_domains, dtype);
     let inputs = inputs(&model, case.img_size, case.batch, dtype);
     for (iteration, reference) in case.iterations.iter().enumerate() {
-        let losses: HashMap<String, f64> =
-            model.train_on(iteration as u64, &inputs).unwrap().into_iter().map(|(name, t)| (name, scalar(&t))).collect();
+        let losses: HashMap<String, f64> = model
+            .train_on(iteration as u64, &inputs)
+            .unwrap()
+            .into_iter()
+            .map(|(name, t)| (name, scalar(&t)))
+            .collect();
         let tolerance = if iteration == 0 { tolerances.0[0] } else { tolerances.0[3] };
         for (half, values) in reference {
             let (network, phase) = half.split_once('_').unwrap();
@@ -141,12 +145,20 @@ fn check_iterations(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
         }
     }
     let norm = |weights: &harness_ops::Weights, trained: &Trained| {
-        let squares = trained.parameters().iter().map(|(key, _)| scalar(&weights.get(key).unwrap().sqr().unwrap().sum_all().unwrap()));
+        let squares = trained
+            .parameters()
+            .iter()
+            .map(|(key, _)| scalar(&weights.get(key).unwrap().sqr().unwrap().sum_all().unwrap()));
         squares.sum::<f64>().sqrt()
     };
     for network in model.networks() {
         let name = network.name();
-        close(&format!("{name} after"), norm(&network.detached(), network), case.after.weights_l2[name], tolerances.0[4]);
+        close(
+            &format!("{name} after"),
+            norm(&network.detached(), network),
+            case.after.weights_l2[name],
+            tolerances.0[4],
+        );
         if let Some(&reference) = case.after.ema_l2.get(name) {
             close(&format!("{name} average"), norm(&network.averaged(), network), reference, tolerances.0[4]);
         }
@@ -190,7 +202,11 @@ fn golden_forward() {
             println!("skipped {name}: the high-pass skip is not implemented yet");
             continue;
         }
-        let model = model_by_rule(settings(case.img_size, case.base_channels, case.max_channels, 1.0), case.num_domains, DType::F32);
+        let model = model_by_rule(
+            settings(case.img_size, case.base_channels, case.max_channels, 1.0),
+            case.num_domains,
+            DType::F32,
+        );
         for network in model.networks() {
             let reference = &case.state_dict[network.name()];
             assert_eq!(network.count(), case.parameters[network.name()], "parameters of {}", network.name());
@@ -259,9 +275,8 @@ mod penalties {
             };
             let numeric = (at(h) - at(-h)) / (2.0 * h);
             var.set(&original).unwrap();
-            let analytic = gradients
-                .get(var)
-                .map_or(0.0, |gradient| scalar(&(gradient * &direction).unwrap().sum_all().unwrap()));
+            let analytic =
+                gradients.get(var).map_or(0.0, |gradient| scalar(&(gradient * &direction).unwrap().sum_all().unwrap()));
             let scale = numeric.abs().max(1e-4);
             assert!((numeric - analytic).abs() / scale < 1e-5, "{name}: {analytic}, central difference {numeric}");
         }
