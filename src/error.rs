@@ -104,10 +104,14 @@ impl Error {
             Self::Unusable { .. } | Self::NothingToReport { .. } => BAD_INPUT,
             Self::Store(error) => match error {
                 StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. } | StoreError::Newer { .. } => BAD_INPUT,
+                StoreError::Io { source, .. } if is_wrong_path(source) => BAD_INPUT,
                 _ => FAILED,
             },
             Self::Stopped { signal: Some(signal) } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
             Self::Stopped { signal: None } | Self::RunsFailed { .. } | Self::Train(_) => FAILED,
+            Self::Report { source, .. } if matches!(&**source, ReportError::Io { source, .. } if is_wrong_path(source)) => {
+                BAD_INPUT
+            }
             Self::Records(_) | Self::Report { .. } | Self::Io { .. } => FAILED,
         };
         ExitCode::from(code)
@@ -139,6 +143,12 @@ impl Error {
         }
         text
     }
+}
+
+/// Whether a path cannot be what it was given for, rather than the disk or the system failing.
+fn is_wrong_path(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    [AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied].contains(&error.kind())
 }
 
 /// An error and its causes on one line.

@@ -5,7 +5,8 @@ use crate::kernel::{CHUNK, Element, dispatch1, dispatch2, uninitialised};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
-/// `x` where positive, `slope · x` elsewhere; any shape, f32 or f64. `slope` 0 is ReLU.
+/// `x` where its sign bit is clear, `slope · x` elsewhere; any shape, f32 or f64. `slope` 0 is ReLU. The derivative at +0
+/// is 1 (PyTorch: `slope`).
 pub fn leaky_relu(x: &Tensor, slope: f64) -> Result<Tensor> {
     Ok(x.contiguous()?.apply_op1(LeakyRelu { slope })?)
 }

@@ -71,7 +71,8 @@ pub(crate) fn contiguous<'a, T>(values: &'a [T], layout: &Layout) -> candle_core
 /// A buffer that the caller fills completely before it is read.
 pub(crate) fn uninitialised<T: Element>(len: usize) -> Vec<T> {
     let mut buffer = Vec::with_capacity(len);
-    // SAFETY: T is f32 or f64, for which every bit pattern is a value; callers overwrite every element.
+    // SAFETY: T is f32 or f64 and needs no drop; every caller writes each element before anything reads it. (Zeroing
+    // first would cost a pass over memory in every operation.)
     #[allow(clippy::uninit_vec)]
     unsafe {
         buffer.set_len(len);

@@ -165,3 +165,19 @@ fn wrong_operands_are_errors_that_name_both_shapes() {
     assert!(avg_pool2(&random("x", &[1, 1, 3, 4])).is_err());
     assert!(adaptive_instance_norm(&x, &random("g", &[1, 2]), &random("b", &[1, 3])).is_err());
 }
+
+#[test]
+fn the_l1_gradient_of_equal_tensors_is_zero() {
+    let a = Var::from_tensor(&random("a", &[2, 3])).unwrap();
+    let gradients = l1_mean(a.as_tensor(), &a.as_detached_tensor()).unwrap().backward().unwrap();
+    assert_eq!(scalar(&gradients.get(&a).unwrap().abs().unwrap().max_all().unwrap()), 0.0);
+}
+
+#[test]
+fn empty_operands_are_errors() {
+    let x = Tensor::zeros((1, 1, 1, 1), DType::F64, &Device::Cpu).unwrap();
+    let w = Tensor::zeros((1, 1, 2, 2), DType::F64, &Device::Cpu).unwrap();
+    assert!(conv_transpose2d(&x, &w, ConvGeometry::new(1, 1)).is_err());
+    let none = Tensor::zeros((0, 1, 4, 4), DType::F64, &Device::Cpu).unwrap();
+    assert!(conv2d(&none, &w, None, ConvGeometry::new(1, 0)).is_err());
+}

@@ -36,7 +36,7 @@ fn the_main_table_as_markdown() {
     let paper = published_table("table1").unwrap();
     let verdicts = judge(&runs, &summary, &paper);
     let table = comparison_table(&runs, &summary, Some(&paper), &verdicts);
-    insta::assert_snapshot!(markdown(&table), @r#"
+    insta::assert_snapshot!(markdown(&table), @"
     **Ours beside the published table: Choi et al., StarGAN v2: Diverse Image Synthesis for Multiple Domains, CVPR 2020, Table 1**
 
     Latent-guided
@@ -44,9 +44,9 @@ fn the_main_table_as_markdown() {
     | Method                            |               LPIPS ↑ |             paper LPIPS | FID ↓ |            paper FID |     FD (AlexNet) ↓ |
     | --------------------------------- | --------------------: | ----------------------: | ----: | -------------------: | -----------------: |
     | (A) Baseline StarGAN              |                 – [1] |                   – [2] | – [3] |        98.4† n/c [4] |              133.8 |
-    | (D) + Latent code injection       |                 0.084 |          0.312† n/c [6] | – [3] |        32.3† n/c [4] |               62.5 |
-    | (E) + Replace (D) with style code |                 – [7] |          0.405† n/c [8] | – [7] |        17.1† n/c [8] |              – [7] |
-    | (F) + Diversity regularization    | **0.319 ± 0.007 (2)** | 0.4515 ± 0.0006 n/c [6] | – [3] | 13.73 ± 0.06 n/c [4] | **39.8 ± 1.6 (2)** |
+    | (D) + Latent code injection       |                 0.084 |          0.312† n/c [6] | – [3] |        32.3† n/c [7] |               62.5 |
+    | (E) + Replace (D) with style code |                 – [8] |          0.405† n/c [9] | – [8] |        17.1† n/c [9] |              – [8] |
+    | (F) + Diversity regularization    | **0.319 ± 0.007 (2)** | 0.4515 ± 0.0006 n/c [6] | – [3] | 13.73 ± 0.06 n/c [7] | **39.8 ± 1.6 (2)** |
 
     Reference-guided
 
@@ -54,7 +54,7 @@ fn the_main_table_as_markdown() {
     | --------------------------------- | ----------------: | ----: | ---------------: |
     | (A) Baseline StarGAN              |             – [5] | – [5] |            – [5] |
     | (D) + Latent code injection       |             – [5] | – [5] |            – [5] |
-    | (E) + Replace (D) with style code |             – [7] | – [7] |            – [7] |
+    | (E) + Replace (D) with style code |             – [8] | – [8] |            – [8] |
     | (F) + Diversity regularization    | 0.282 ± 0.006 (2) | – [3] | 44.98 ± 1.84 (2) |
 
     Control: one output per source
@@ -63,17 +63,18 @@ fn the_main_table_as_markdown() {
     | --------------------------------- | ---------------------: | ------------------------: |
     | (A) Baseline StarGAN              |                  133.8 |                     – [5] |
     | (D) + Latent code injection       |                   65.6 |                     – [5] |
-    | (E) + Replace (D) with style code |                  – [7] |                     – [7] |
+    | (E) + Replace (D) with style code |                  – [8] |                     – [8] |
     | (F) + Diversity regularization    |     **43.1 ± 0.3 (2)** |          48.69 ± 0.36 (2) |
 
     - [1] one output per source image: diversity is not defined
     - [2] not published for this row
     - [3] no Inception weights: set evaluation.inception_weights
-    - [4] not comparable: no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
+    - [4] not comparable: no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: batch_size 8 instead of 16, image_size 32 instead of 256, iterations 600 instead of 200000
     - [5] the configuration has no reference-guided mode
     - [6] not comparable: data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
-    - [7] run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT
-    - [8] not comparable: no number of ours: run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
+    - [7] not comparable: no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
+    - [8] run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT
+    - [9] not comparable: no number of ours: run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
 
     - Ours: mean ± sample standard deviation over training seeds (number of seeds).
     - Rows without a latent code have one output per source image and stand under latent guidance, as in the paper; the columns of the control with one output compare all rows at the same number of samples.
@@ -84,7 +85,7 @@ fn the_main_table_as_markdown() {
     - LPIPS: protocol lpips-alex-v0.1/stargan-v2-batch32/native32/signed-unclamped/2c6ac526.
     - FID: protocol fid/pytorch-fid.
     - FD (AlexNet): protocol fd_alexnet/conv5-mean/native32/u8/2c6ac526.
-    "#);
+    ");
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn the_main_table_as_latex() {
     let verdicts = judge(&runs, &summary, &paper);
     let mut table = comparison_table(&runs, &summary, Some(&paper), &verdicts);
     table.legend.clear();
-    insta::assert_snapshot!(latex(&table, "table1"), @r#"
+    insta::assert_snapshot!(latex(&table, "table1"), @r"
     % needs \usepackage{booktabs} and \usepackage{amssymb}
     \begin{table}
       \centering
@@ -109,9 +110,9 @@ fn the_main_table_as_latex() {
         Method & LPIPS $\uparrow$ & paper LPIPS & FID $\downarrow$ & paper FID & FD (AlexNet) $\downarrow$ & LPIPS $\uparrow$ & FID $\downarrow$ & FD (AlexNet) $\downarrow$ & FD (AlexNet) $\downarrow$, latent & FD (AlexNet) $\downarrow$, reference \\
         \midrule
         (A) Baseline StarGAN & --\textsuperscript{1} & --\textsuperscript{2} & --\textsuperscript{3} & 98.4\textsuperscript{\textdagger}~n/c\textsuperscript{4} & 133.8 & --\textsuperscript{5} & --\textsuperscript{5} & --\textsuperscript{5} & 133.8 & --\textsuperscript{5} \\
-        (D) + Latent code injection & 0.084 & 0.312\textsuperscript{\textdagger}~n/c\textsuperscript{6} & --\textsuperscript{3} & 32.3\textsuperscript{\textdagger}~n/c\textsuperscript{4} & 62.5 & --\textsuperscript{5} & --\textsuperscript{5} & --\textsuperscript{5} & 65.6 & --\textsuperscript{5} \\
-        (E) + Replace (D) with style code & --\textsuperscript{7} & 0.405\textsuperscript{\textdagger}~n/c\textsuperscript{8} & --\textsuperscript{7} & 17.1\textsuperscript{\textdagger}~n/c\textsuperscript{8} & --\textsuperscript{7} & --\textsuperscript{7} & --\textsuperscript{7} & --\textsuperscript{7} & --\textsuperscript{7} & --\textsuperscript{7} \\
-        (F) + Diversity regularization & \textbf{0.319 $\pm$ 0.007 (2)} & 0.4515 $\pm$ 0.0006~n/c\textsuperscript{6} & --\textsuperscript{3} & 13.73 $\pm$ 0.06~n/c\textsuperscript{4} & \textbf{39.8 $\pm$ 1.6 (2)} & 0.282 $\pm$ 0.006 (2) & --\textsuperscript{3} & 44.98 $\pm$ 1.84 (2) & \textbf{43.1 $\pm$ 0.3 (2)} & 48.69 $\pm$ 0.36 (2) \\
+        (D) + Latent code injection & 0.084 & 0.312\textsuperscript{\textdagger}~n/c\textsuperscript{6} & --\textsuperscript{3} & 32.3\textsuperscript{\textdagger}~n/c\textsuperscript{7} & 62.5 & --\textsuperscript{5} & --\textsuperscript{5} & --\textsuperscript{5} & 65.6 & --\textsuperscript{5} \\
+        (E) + Replace (D) with style code & --\textsuperscript{8} & 0.405\textsuperscript{\textdagger}~n/c\textsuperscript{9} & --\textsuperscript{8} & 17.1\textsuperscript{\textdagger}~n/c\textsuperscript{9} & --\textsuperscript{8} & --\textsuperscript{8} & --\textsuperscript{8} & --\textsuperscript{8} & --\textsuperscript{8} & --\textsuperscript{8} \\
+        (F) + Diversity regularization & \textbf{0.319 $\pm$ 0.007 (2)} & 0.4515 $\pm$ 0.0006~n/c\textsuperscript{6} & --\textsuperscript{3} & 13.73 $\pm$ 0.06~n/c\textsuperscript{7} & \textbf{39.8 $\pm$ 1.6 (2)} & 0.282 $\pm$ 0.006 (2) & --\textsuperscript{3} & 44.98 $\pm$ 1.84 (2) & \textbf{43.1 $\pm$ 0.3 (2)} & 48.69 $\pm$ 0.36 (2) \\
         \bottomrule
       \end{tabular}
 
@@ -120,14 +121,15 @@ fn the_main_table_as_latex() {
         \textsuperscript{1}\,one output per source image: diversity is not defined\\
         \textsuperscript{2}\,not published for this row\\
         \textsuperscript{3}\,no Inception weights: set evaluation.inception\_weights\\
-        \textsuperscript{4}\,not comparable: no number of ours: no Inception weights: set evaluation.inception\_weights; data set \textasciigrave{}shapes\textasciigrave{} instead of \textasciigrave{}celeba\_hq\textasciigrave{}; profile \textasciigrave{}tiny\textasciigrave{}: image\_size 32 instead of 256, iterations 600 instead of 100000\\
+        \textsuperscript{4}\,not comparable: no number of ours: no Inception weights: set evaluation.inception\_weights; data set \textasciigrave{}shapes\textasciigrave{} instead of \textasciigrave{}celeba\_hq\textasciigrave{}; profile \textasciigrave{}tiny\textasciigrave{}: batch\_size 8 instead of 16, image\_size 32 instead of 256, iterations 600 instead of 200000\\
         \textsuperscript{5}\,the configuration has no reference-guided mode\\
         \textsuperscript{6}\,not comparable: data set \textasciigrave{}shapes\textasciigrave{} instead of \textasciigrave{}celeba\_hq\textasciigrave{}; profile \textasciigrave{}tiny\textasciigrave{}: image\_size 32 instead of 256, iterations 600 instead of 100000\\
-        \textsuperscript{7}\,run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT\\
-        \textsuperscript{8}\,not comparable: no number of ours: run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT; data set \textasciigrave{}shapes\textasciigrave{} instead of \textasciigrave{}celeba\_hq\textasciigrave{}; profile \textasciigrave{}tiny\textasciigrave{}: image\_size 32 instead of 256, iterations 600 instead of 100000\\
+        \textsuperscript{7}\,not comparable: no number of ours: no Inception weights: set evaluation.inception\_weights; data set \textasciigrave{}shapes\textasciigrave{} instead of \textasciigrave{}celeba\_hq\textasciigrave{}; profile \textasciigrave{}tiny\textasciigrave{}: image\_size 32 instead of 256, iterations 600 instead of 100000\\
+        \textsuperscript{8}\,run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT\\
+        \textsuperscript{9}\,not comparable: no number of ours: run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT; data set \textasciigrave{}shapes\textasciigrave{} instead of \textasciigrave{}celeba\_hq\textasciigrave{}; profile \textasciigrave{}tiny\textasciigrave{}: image\_size 32 instead of 256, iterations 600 instead of 100000\\
       \end{minipage}
     \end{table}
-    "#);
+    ");
 }
 
 #[test]
@@ -161,22 +163,23 @@ fn verdicts_runs_and_tasks_as_markdown() {
     text += &markdown(&run_table(&runs).unwrap());
     text += "\n";
     text += &markdown(&task_tables(&runs, &summary.rows).unwrap()[0]);
-    insta::assert_snapshot!(text, @r#"
+    insta::assert_snapshot!(text, @"
     **Verdicts against Choi et al., StarGAN v2: Diverse Image Synthesis for Multiple Domains, CVPR 2020, Table 1**
 
     | Method | Metric  | Verdict            |  Ours |       Published | Difference |
     | ------ | ------- | ------------------ | ----: | --------------: | ---------: |
     | (A)    | FID ↓   | not comparable [1] |     – |           98.4† |          – |
     | (D)    | LPIPS ↑ | not comparable [2] | 0.084 |          0.312† |          – |
-    | (D)    | FID ↓   | not comparable [1] |     – |           32.3† |          – |
-    | (E)    | LPIPS ↑ | not comparable [3] |     – |          0.405† |          – |
-    | (E)    | FID ↓   | not comparable [3] |     – |           17.1† |          – |
+    | (D)    | FID ↓   | not comparable [3] |     – |           32.3† |          – |
+    | (E)    | LPIPS ↑ | not comparable [4] |     – |          0.405† |          – |
+    | (E)    | FID ↓   | not comparable [4] |     – |           17.1† |          – |
     | (F)    | LPIPS ↑ | not comparable [2] | 0.319 | 0.4515 ± 0.0006 |          – |
-    | (F)    | FID ↓   | not comparable [1] |     – |    13.73 ± 0.06 |          – |
+    | (F)    | FID ↓   | not comparable [3] |     – |    13.73 ± 0.06 |          – |
 
-    - [1] no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
+    - [1] no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: batch_size 8 instead of 16, image_size 32 instead of 256, iterations 600 instead of 200000
     - [2] data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
-    - [3] no number of ours: run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
+    - [3] no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
+    - [4] no number of ours: run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000
 
     **Runs**
 
@@ -201,7 +204,7 @@ fn verdicts_runs_and_tasks_as_markdown() {
 
     - [1] one output per source image: diversity is not defined
     - [2] run c9136fea was interrupted at iteration 400 of 600: stopped by SIGINT
-    "#);
+    ");
 }
 
 #[test]

@@ -39,8 +39,8 @@ pub struct Shapes {
     /// New folder
     dir: PathBuf,
     /// Side of the images in pixels
-    #[arg(long, default_value_t = 64)]
-    size: usize,
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(8..=1024))]
+    size: u16,
     /// Training images per domain
     #[arg(long, default_value_t = Dataset::default().train_per_domain)]
     train: usize,
@@ -68,7 +68,7 @@ fn shapes(args: &Shapes) -> Result<(), Error> {
         seed: args.seed,
         ..Dataset::default()
     };
-    let made = make_shapes(&args.dir, &spec, args.size)
+    let made = make_shapes(&args.dir, &spec, usize::from(args.size))
         .map_err(|source| Error::Data { name: args.dir.display().to_string(), source })?;
     eprintln!("{} images of {} px, domains {}", made.images, made.image_size, made.domains.join(", "));
     output::print(&format!("{}\n", made.dir.display()))

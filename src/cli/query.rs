@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// For example: SELECT variant, AVG(value) FROM evaluations WHERE metric = 'lpips' GROUP BY variant
+    /// For example: SELECT variant, iteration, value FROM evaluations WHERE metric = 'lpips' AND task = 'mean'
     sql: String,
     #[command(flatten)]
     runs: RunsDir,

@@ -163,7 +163,7 @@ impl Evaluator {
             iteration,
             mode: mode.name(),
             metric: metric.into(),
-            protocol,
+            protocol: protocol + &self.caps(metric),
             outputs: outputs as u64,
         };
         let cells = |outputs: usize,
@@ -208,6 +208,14 @@ impl Evaluator {
             rows.extend(column(metric, protocol.to_string(), outputs).rows(cells(outputs, &value, &|_| 0)));
         }
         Ok(rows)
+    }
+
+    /// What caps on the number of images add to a protocol's id: a capped metric is another metric.
+    fn caps(&self, metric: &str) -> String {
+        let sources = self.settings.max_sources.map(|n| format!("/sources{n}"));
+        // LPIPS compares outputs with each other.
+        let reals = self.settings.max_reals.filter(|_| metric != "lpips").map(|n| format!("/reals{n}"));
+        sources.into_iter().chain(reals).collect()
     }
 
     /// Translates the images of one task, batch by batch.

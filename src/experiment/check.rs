@@ -43,6 +43,12 @@ impl Ranges {
         self.require(path, holds, format!("at least {least}"));
     }
 
+    /// For sizes that memory is taken for: far above any use, so that a slip of the keyboard is an error here and not a
+    /// failed allocation later.
+    fn between(&mut self, path: &'static str, value: usize, least: usize, most: usize) {
+        self.require(path, (least..=most).contains(&value), format!("from {least} to {most}"));
+    }
+
     fn weight(&mut self, path: &'static str, value: f64) {
         self.require(path, value.is_finite() && value >= 0.0, "finite and not negative");
     }
@@ -64,13 +70,14 @@ impl Ranges {
 pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     let mut ranges = Ranges::default();
     let r = &mut ranges;
-    r.at_least("generator.base_channels", s.generator.base_channels.unwrap_or(1), 1);
-    r.at_least("generator.max_channels", s.generator.max_channels, 1);
-    r.at_least("style.latent_dim", s.style.latent_dim, 1);
-    r.at_least("style.style_dim", s.style.style_dim, 1);
-    r.at_least("style.hidden_dim", s.style.hidden_dim, 1);
-    r.at_least("discriminator.base_channels", s.discriminator.base_channels.unwrap_or(1), 1);
-    r.at_least("discriminator.max_channels", s.discriminator.max_channels, 1);
+    r.between("generator.base_channels", s.generator.base_channels.unwrap_or(1), 1, 16_384);
+    r.between("generator.max_channels", s.generator.max_channels, 1, 16_384);
+    r.between("generator.residual_blocks", s.generator.residual_blocks, 0, 64);
+    r.between("style.latent_dim", s.style.latent_dim, 1, 16_384);
+    r.between("style.style_dim", s.style.style_dim, 1, 16_384);
+    r.between("style.hidden_dim", s.style.hidden_dim, 1, 16_384);
+    r.between("discriminator.base_channels", s.discriminator.base_channels.unwrap_or(1), 1, 16_384);
+    r.between("discriminator.max_channels", s.discriminator.max_channels, 1, 16_384);
     r.at_least("discriminator.layers", s.discriminator.layers, 1);
 
     r.weight("loss.r1_gamma", s.loss.r1_gamma);
@@ -94,7 +101,7 @@ pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     let size = s.train.image_size;
     let expected = format!("a power of two from {} to {}", IMAGE_SIZES.start(), IMAGE_SIZES.end());
     r.require("train.image_size", size.is_power_of_two() && IMAGE_SIZES.contains(&size), expected);
-    r.at_least("train.batch_size", s.train.batch_size, 1);
+    r.between("train.batch_size", s.train.batch_size, 1, 4096);
     r.at_least("train.iterations", s.train.iterations, 1);
     r.at_least("train.log_every", s.train.log_every, 1);
     r.at_least("train.sample_every", s.train.sample_every, 1);
@@ -108,16 +115,16 @@ pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     r.positive("augment.crop_max_aspect", s.augment.crop_max_aspect);
     r.probability("augment.flip_probability", s.augment.flip_probability);
 
-    r.at_least("evaluation.outputs", s.evaluation.outputs, 1);
-    r.at_least("evaluation.batch_size", s.evaluation.batch_size, 1);
+    r.between("evaluation.outputs", s.evaluation.outputs, 1, 4096);
+    r.between("evaluation.batch_size", s.evaluation.batch_size, 1, 4096);
     r.at_least("evaluation.max_sources", s.evaluation.max_sources.unwrap_or(1), 1);
     // A covariance takes two.
     r.at_least("evaluation.max_reals", s.evaluation.max_reals.unwrap_or(2), 2);
-    r.at_least("sample.sources_per_domain", s.sample.sources_per_domain, 1);
-    r.at_least("sample.latents", s.sample.latents, 1);
-    r.at_least("sample.references_per_domain", s.sample.references_per_domain, 1);
-    r.at_least("loader.workers", s.loader.workers, 1);
-    r.at_least("loader.prefetch", s.loader.prefetch, 1);
+    r.between("sample.sources_per_domain", s.sample.sources_per_domain, 1, 64);
+    r.between("sample.latents", s.sample.latents, 1, 64);
+    r.between("sample.references_per_domain", s.sample.references_per_domain, 1, 64);
+    r.between("loader.workers", s.loader.workers, 1, 256);
+    r.between("loader.prefetch", s.loader.prefetch, 1, 1024);
     ranges.0
 }
 

@@ -2,6 +2,8 @@
 
 use super::settings::{DataSource, RunSpec};
 use serde_json::{Map, Value, json};
+use std::fs::File;
+use std::path::Path;
 
 /// Version of what the settings mean. To be raised whenever a change of the code, or of a built-in default, makes the
 /// same specification give another result; runs made before then count as other runs.
@@ -14,14 +16,16 @@ pub const METHOD_VERSION: u32 = 1;
 /// and evaluation depend on, and [`METHOD_VERSION`].
 ///
 /// Out, since they do not change the trained weights or the final metrics:
-/// - names: experiment, variant, label, data set, profile. The same run in two experiments is the same run;
+/// - names: experiment, variant, label, data set, profile. (Finished runs are looked for within one experiment's folder;
+///   the same run of another experiment has the same identity and is still trained there);
 /// - where the images lie (`root`, `train`, `val`): the fingerprint stands for what is in there;
 /// - `loader`, and the cadences `log_every`, `sample_every`, `checkpoint_every`, `evaluate_every`: all random draws
 ///   are keyed by iteration, so looking more or less often changes nothing (it does change which rows of the training
 ///   log and which intermediate metrics exist; a finished run keeps those it has);
 /// - `sample`: pictures for the eye;
 /// - `loss.diversity`, which shows as `lambda_ds` = 0;
-/// - the folder of `inception_weights`. The file's name is in, since it decides which Fréchet distance is reported.
+/// - the path of `inception_weights`: what counts is the file's content, or that there is none yet, since it decides
+///   which Fréchet distance is reported.
 pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
     let mut settings = object(&spec.settings);
     settings.remove("loader");
@@ -29,7 +33,7 @@ pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
     remove_from(&mut settings, "train", &["log_every", "sample_every", "checkpoint_every", "evaluate_every"]);
     remove_from(&mut settings, "loss", &["diversity"]);
     remove_from(&mut settings, "evaluation", &["inception_weights"]);
-    let inception = spec.settings.evaluation.inception_weights.as_ref().and_then(|path| path.file_name());
+    let inception = spec.settings.evaluation.inception_weights.as_deref().map(content);
 
     let mut dataset = object(&spec.dataset);
     let mut places = vec!["root", "train", "val"];
@@ -44,11 +48,20 @@ pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
         "dataset": dataset,
         "seed": spec.seed,
         "settings": settings,
-        "inception_weights": inception.map(|name| name.to_string_lossy()),
+        "inception_weights": inception,
     });
     let mut canonical = String::new();
     write_canonical(&deciding, &mut canonical);
     blake3::hash(canonical.as_bytes()).to_hex().to_string()
+}
+
+/// The hash of a file's content, or that it cannot be read.
+fn content(path: &Path) -> String {
+    let mut hasher = blake3::Hasher::new();
+    match File::open(path).and_then(|file| hasher.update_reader(file).map(|hasher| hasher.finalize())) {
+        Ok(hash) => hash.to_hex().to_string(),
+        Err(_) => "none".into(),
+    }
 }
 
 fn object(value: &impl serde::Serialize) -> Map<String, Value> {

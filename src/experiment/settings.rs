@@ -182,7 +182,7 @@ pub enum GradientPenalty {
     R1,
 }
 
-/// Loss terms and their weights; a weight of 0 removes a term and the networks only it needs.
+/// Loss terms and their weights; a weight of 0 removes a term.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Loss {

@@ -97,7 +97,8 @@ fn action(run: &RunEntry) -> Result<Action, Error> {
     }
     let because = match &run.state.reason {
         Some(reason) => format!("{}: {reason}", run.state_name()),
-        None if run.state.state == RunState::Running => "its process ended without a word".to_owned(),
+        None if run.is_dead() => "its process ended without a word".to_owned(),
+        None if run.state.state == RunState::Running => "another process may still be training it".to_owned(),
         None => run.state_name().to_owned(),
     };
     Ok(match run.last_checkpoint()? {

@@ -256,7 +256,7 @@ impl RunFolder {
         if !lines.exists() {
             let frame = read_parquet(&closed).map_err(|error| self.table_error(error))?;
             let rows = rows(&frame).map_err(|error| self.table_error(error))?;
-            Journal::open(&lines, |_| true)?.append_atomically(&rows)?;
+            Journal::write(&lines, &rows)?;
         }
         fs::remove_file(&closed).map_err(StoreError::io("remove", &closed))
     }
@@ -275,12 +275,14 @@ impl RunFolder {
     }
 }
 
-/// Removes temporary files and folders of a killed writer. Called under the run's lock.
+/// Removes temporary files and folders of a killed writer, `.tmp` being what safetensors calls its own. Called under the
+/// run's lock.
 fn clear_leftovers(folder: &Path) -> Result<(), StoreError> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries {
         let path = entry.map_err(StoreError::io("list", folder))?.path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".new-")) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if [".new-", ".tmp"].iter().any(|prefix| name.starts_with(prefix)) {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(StoreError::io("remove", &path))?;
         }

@@ -41,14 +41,25 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
 
     /// Appends rows in one write. They survive the end of this process; see [`Journal::sync`] for the machine.
     pub fn append(&mut self, rows: &[T]) -> Result<(), StoreError> {
-        let lines = self.lines(rows)?;
-        self.file.write_all(&lines).map_err(StoreError::io("append to", &self.path))
+        let lines = lines(&self.path, rows)?;
+        let before = self.file.metadata().map_err(StoreError::io("read", &self.path))?.len();
+        self.file.write_all(&lines).map_err(|error| {
+            // Half a line would join the next one into an unreadable whole. If cutting it off fails too, the first
+            // error is the one to tell.
+            let _ = self.file.set_len(before);
+            StoreError::io("append to", &self.path)(error)
+        })
+    }
+
+    /// Writes a table as a whole: all rows or, if the machine stops, no file.
+    pub fn write(path: &Path, rows: &[T]) -> Result<(), StoreError> {
+        atomic::write_bytes(path, &lines(path, rows)?)
     }
 
     /// Appends all rows or none, even if the machine stops. Rewrites the file: for small tables only.
     pub fn append_atomically(&mut self, rows: &[T]) -> Result<(), StoreError> {
         let mut bytes = fs::read(&self.path).map_err(StoreError::io("read", &self.path))?;
-        bytes.extend(self.lines(rows)?);
+        bytes.extend(lines(&self.path, rows)?);
         atomic::write_bytes(&self.path, &bytes)?;
         self.file = OpenOptions::new().append(true).open(&self.path).map_err(StoreError::io("open", &self.path))?;
         Ok(())
@@ -58,15 +69,15 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     pub fn sync(&self) -> Result<(), StoreError> {
         self.file.sync_data().map_err(StoreError::io("sync", &self.path))
     }
+}
 
-    fn lines(&self, rows: &[T]) -> Result<Vec<u8>, StoreError> {
-        let mut lines = Vec::new();
-        for row in rows {
-            serde_json::to_writer(&mut lines, row).map_err(|error| StoreError::damaged(&self.path, error))?;
-            lines.push(b'\n');
-        }
-        Ok(lines)
+fn lines<T: Serialize>(path: &Path, rows: &[T]) -> Result<Vec<u8>, StoreError> {
+    let mut lines = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut lines, row).map_err(|error| StoreError::damaged(path, error))?;
+        lines.push(b'\n');
     }
+    Ok(lines)
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, index: usize, line: &[u8]) -> Result<T, StoreError> {

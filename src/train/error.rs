@@ -40,6 +40,16 @@ pub enum TrainError {
         /// Why.
         source: harness_ops::Error,
     },
+    /// A weight is infinite or undefined, so no checkpoint was written: the run resumes from the one before.
+    #[error(
+        "tensor `{tensor}` is not finite at iteration {iteration}; try a smaller optimizer.lr, or a larger weight of the gradient penalty"
+    )]
+    WeightsNotFinite {
+        /// Name in the checkpoint.
+        tensor: String,
+        /// Iterations finished.
+        iteration: u64,
+    },
     /// A loss is infinite or undefined; nothing after it would mean anything.
     #[error(
         "{loss} is {value} at iteration {iteration} (losses are read every {seen_every} iteration(s)); try a smaller optimizer.lr, or a larger weight of the gradient penalty"

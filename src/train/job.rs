@@ -63,8 +63,8 @@ fn close(folder: &mut RunFolder, complete: bool, stop: &Stop) -> Result<(Ending,
 /// Trains on a thread pool of its own, whose threads have large stacks; a panic there becomes an error.
 ///
 /// The loop itself is one of the pool's threads: an operation that runs in parallel then starts at once, where a thread
-/// outside would hand over to the pool and sleep, thousands of times per iteration. The loader's threads use the global
-/// pool, so waiting for them here cannot block them.
+/// outside would hand over to the pool and sleep, thousands of times per iteration. The loader has threads of
+/// its own, so waiting for it here blocks no work it needs.
 fn on_thread(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Progress) -> Result<bool, TrainError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(rayon::current_num_threads())

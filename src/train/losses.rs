@@ -3,6 +3,7 @@
 use super::TrainError;
 use crate::methods::Losses;
 use candle_core::{DType, Tensor};
+use std::collections::HashMap;
 
 /// Reads all scalars in one transfer. An infinite or undefined value is an error that names it.
 pub(super) fn read(losses: &Losses, iteration: u64, seen_every: u64) -> Result<Vec<(String, f64)>, TrainError> {
@@ -22,6 +23,23 @@ pub(super) fn read(losses: &Losses, iteration: u64, seen_every: u64) -> Result<V
         Some((loss, value)) => Err(TrainError::NotFinite { loss, value, iteration, seen_every }),
         None => Ok(named),
     }
+}
+
+/// The name of a tensor of a checkpoint that holds an infinite or undefined value. (A finite loss can have an infinite
+/// gradient, and what the last update made of the weights shows in no loss yet.)
+pub(super) fn not_finite(state: &HashMap<String, Tensor>, iteration: u64) -> Result<Option<String>, TrainError> {
+    let mut names: Vec<&String> = state.keys().collect();
+    names.sort_unstable();
+    for name in names {
+        let tensor = &state[name];
+        if tensor.dtype().is_float() {
+            let sum = tensor.sum_all().and_then(|sum| sum.to_dtype(DType::F64)?.to_scalar::<f64>());
+            if !sum.map_err(|source| TrainError::step(iteration, source))?.is_finite() {
+                return Ok(Some(name.clone()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn first_not_finite(values: &[(String, f64)]) -> Option<(String, f64)> {
@@ -49,6 +67,16 @@ mod tests {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let message = read(&losses(&[0.5, bad, bad]), 30, 10).unwrap_err().to_string();
             assert!(message.contains("D/1") && message.contains("30"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_broken_weight_is_named() {
+        let state =
+            |value: f32| HashMap::from([("nets.g".to_string(), Tensor::new(&[1.0, value], &Device::Cpu).unwrap())]);
+        assert_eq!(not_finite(&state(2.0), 1).unwrap(), None);
+        for value in [f32::NAN, f32::INFINITY] {
+            assert_eq!(not_finite(&state(value), 1).unwrap().as_deref(), Some("nets.g"));
         }
     }
 }

@@ -109,6 +109,8 @@ fn plan(dir: &Path) -> PathBuf {
 struct Disturbance {
     /// Asks to stop when this iteration is finished.
     stop_at: Option<u64>,
+    /// Stopping is asked for before the first iteration.
+    stop_before: bool,
     /// The loader fails at this iteration.
     data_fails_at: Option<u64>,
     /// The loss of this iteration is not a number.
@@ -140,6 +142,9 @@ fn start(path: &Path, disturbance: Disturbance) -> (std::result::Result<bool, Tr
     folder.start(from, &Provenance::capture("cpu").unwrap()).unwrap();
     let (mut next, mut evaluated) = (from, Vec::new());
     let stop = Stop::default();
+    if disturbance.stop_before {
+        stop.request();
+    }
     let parts = Parts {
         method: Box::new(method),
         next_batch: Box::new(|| {
@@ -248,6 +253,15 @@ fn a_stopped_run_loses_no_step() {
     let folder = RunFolder::open(&path).unwrap();
     assert_eq!(folder.state().state, RunState::Interrupted);
     assert_eq!(folder.checkpoints().list().unwrap().last().unwrap().0, 13);
+}
+
+#[test]
+fn a_run_stopped_before_its_missing_evaluation_is_not_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = plan(dir.path());
+    assert!(start(&path, Disturbance { evaluation_fails_at: Some(25), ..Disturbance::default() }).0.is_err());
+    assert!(!start(&path, Disturbance { stop_before: true, ..Disturbance::default() }).0.unwrap());
+    assert_eq!(start(&path, Disturbance::default()).1, [25]);
 }
 
 #[test]

@@ -60,7 +60,10 @@ impl Trainer<'_> {
                 seconds: 0.0,
             };
             self.folder.log_metrics(&counts.map(row).collect::<Vec<_>>())?;
-        } else if !self.stop.requested() {
+        } else if self.stop.requested() {
+            // Also where no iteration is left: what follows the last one may still be missing.
+            return Ok(false);
+        } else {
             self.look(from)?;
         }
         let mut unread = None;
@@ -122,6 +125,9 @@ impl Trainer<'_> {
     fn checkpoint(&mut self, iteration: u64) -> Result<(), TrainError> {
         let state = self.parts.method.state();
         let state = state.map_err(|source| TrainError::Build { action: "save", source })?;
+        if let Some(tensor) = losses::not_finite(&state, iteration)? {
+            return Err(TrainError::WeightsNotFinite { tensor, iteration });
+        }
         Ok(self.folder.save_checkpoint(iteration, &state)?)
     }
 

@@ -105,3 +105,20 @@ fn help_names_every_command() {
         assert!(text.lines().any(|line| line.trim_start().starts_with(command)), "{command}");
     }
 }
+
+#[test]
+fn queries_that_cannot_be_answered() {
+    let session = trained();
+    for sql in ["SELEC", "DROP TABLE runs", "SELECT INTERVAL '1' FROM runs"] {
+        session.harness("query").arg(sql).assert().code(2).stderr(contains("the query cannot be answered"));
+    }
+}
+
+#[test]
+fn places_that_cannot_be() {
+    let session = trained();
+    std::fs::write(session.path("file"), "").unwrap();
+    session.harness("report quick.toml --only F -o file/report").assert().code(2).stderr(contains("file"));
+    session.harness("run quick.toml --set train.batch_size=100000000000").assert().code(2).stderr(contains("4096"));
+    session.harness("data make shapes huge --size 99999999").assert().code(2).stderr(contains("1024"));
+}

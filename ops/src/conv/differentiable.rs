@@ -9,12 +9,13 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Te
 /// Cross-correlation: `x` N×Ci×H×W, `weight` Co×Ci×Kh×Kw, `bias` Co → N×Co×H'×W'. Differentiable to any order.
 ///
 /// # Errors
-/// Shapes that do not fit, or operands of different types.
+/// Shapes that do not fit, empty operands, or operands of different types.
 pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGeometry) -> Result<Tensor> {
     let (_, ci, h, w) = x.dims4()?;
     let (co, weight_ci, kh, kw) = weight.dims4()?;
     let bias_fits = bias.is_none_or(|bias| bias.dims() == [co]);
-    if ci != weight_ci || !bias_fits || geometry.output([h, w], [kh, kw]).is_none() {
+    let empty = x.elem_count() == 0 || weight.elem_count() == 0;
+    if empty || ci != weight_ci || !bias_fits || geometry.output([h, w], [kh, kw]).is_none() {
         return Err(mismatch("conv2d", x, weight, bias, geometry));
     }
     let (x, weight) = (x.contiguous()?, weight.contiguous()?);
@@ -37,7 +38,8 @@ pub fn conv2d_input_gradient(
 ) -> Result<Tensor> {
     let (_, co, h, w) = dy.dims4()?;
     let (weight_co, _, kh, kw) = weight.dims4()?;
-    if co != weight_co || geometry.output(input, [kh, kw]) != Some([h, w]) {
+    let empty = dy.elem_count() == 0 || weight.elem_count() == 0 || input.contains(&0);
+    if empty || co != weight_co || geometry.output(input, [kh, kw]) != Some([h, w]) {
         return Err(mismatch("conv2d_input_gradient", dy, weight, None, geometry));
     }
     Ok(dy.contiguous()?.apply_op2(&weight.contiguous()?, InputGradient { geometry, input })?)

@@ -111,6 +111,9 @@ pub struct PublishedTable {
     pub outputs: Outputs,
     /// Specification values (dotted path) a comparable run has.
     pub requires: BTreeMap<String, serde_json::Value>,
+    /// The same for single variants, instead of `requires`.
+    #[serde(default)]
+    pub requires_of: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
     /// Specification keys (dotted path) a comparable run leaves unset, with what it means when they are set.
     pub unset: BTreeMap<String, String>,
     /// Tolerances of the verdict.

@@ -4,6 +4,7 @@ use super::{RunFolder, evaluation_frame, metric_frame};
 use crate::ReportError;
 use polars::prelude::*;
 use polars::sql::SQLContext;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// An SQL context with three tables:
 ///
@@ -21,12 +22,20 @@ pub fn catalog(runs: &[RunFolder]) -> Result<SQLContext, ReportError> {
     Ok(context)
 }
 
-/// Runs one SQL query over [`catalog`].
+/// Runs one SQL query over [`catalog`]. Nothing can be changed by it: only SELECT, WITH and SHOW are taken.
 ///
 /// # Errors
-/// [`ReportError::Frame`] with Polars' message if the query is wrong.
+/// [`ReportError::Frame`] with Polars' message if the query is wrong or more than Polars can do.
 pub fn query(runs: &[RunFolder], sql: &str) -> Result<DataFrame, ReportError> {
-    catalog(runs)?.execute(sql).and_then(LazyFrame::collect).map_err(ReportError::frame(format!("query `{sql}`")))
+    let failed = ReportError::frame(format!("query `{sql}`"));
+    let verb = sql.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+    if !["SELECT", "WITH", "SHOW"].contains(&verb.as_str()) {
+        return Err(failed(polars_err!(SQLInterface: "records can only be read: begin with SELECT, WITH or SHOW")));
+    }
+    let mut context = catalog(runs)?;
+    // Polars panics in places, for example at types it was built without; to the user that is a query it cannot answer.
+    let answer = catch_unwind(AssertUnwindSafe(|| context.execute(sql).and_then(LazyFrame::collect)));
+    answer.unwrap_or_else(|_| Err(polars_err!(SQLInterface: "Polars cannot answer this"))).map_err(failed)
 }
 
 fn run_frame(runs: &[RunFolder]) -> PolarsResult<DataFrame> {

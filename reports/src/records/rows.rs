@@ -26,7 +26,7 @@ pub struct EvaluationRow {
     pub mode: String,
     /// `{source}2{target}`, or `mean` over tasks.
     pub task: String,
-    /// `lpips`, `fd_alexnet`, `fid_768`, `fid`, `content_shift`, … One name means one quantity.
+    /// `lpips`, `fd_alexnet`, `fid_768`, `fid`, … One name means one quantity.
     pub metric: String,
     /// Id of the evaluation protocol; numbers of different ids never share a table column.
     pub protocol: String,

@@ -149,6 +149,7 @@ fn ours(table: &mut TextTable, summary: &Summary, place: usize, at: usize) -> Te
         Cell::Missing(reason) => TextCell { notes: vec![table.footnote(reason)], ..TextCell::new("–") },
         Cell::Value(estimate) => TextCell {
             best: is_best(summary, place, at),
+            notes: estimate.without.iter().map(|without| table.footnote(without)).collect(),
             ..TextCell::new(estimate_text(estimate, decimals(&column.metric, values)))
         },
     }
@@ -162,16 +163,18 @@ pub(crate) fn estimate_text(estimate: &Estimate, decimals: usize) -> String {
     }
 }
 
-/// Best among at least two rows of the same data set.
+/// Best among at least two rows of the same data set with as many outputs per source, none of them short of a seed: a
+/// Fréchet distance falls with the number of samples, and a seed that diverged is no seed to leave out.
 fn is_best(summary: &Summary, place: usize, at: usize) -> bool {
     let Some(better) = metric_name(&summary.columns[at].metric).better else { return false };
+    let Some(mine) = summary.cells[place][at].estimate().filter(|e| e.without.is_none()) else { return false };
     let dataset = &summary.rows[place].dataset;
     let rivals: Vec<f64> = (0..summary.rows.len())
         .filter(|row| summary.rows[*row].dataset == *dataset)
         .filter_map(|row| summary.cells[row][at].estimate())
+        .filter(|e| e.outputs == mine.outputs && e.without.is_none())
         .map(|e| e.mean)
         .collect();
-    let Some(mine) = summary.cells[place][at].estimate() else { return false };
     rivals.len() > 1
         && rivals.iter().all(|other| match better {
             Better::Lower => mine.mean <= *other,

@@ -55,7 +55,7 @@ impl MetricName {
 
 /// How the metric `name` is shown. Unknown metrics keep their name and have no direction.
 pub fn metric_name(name: &str) -> MetricName {
-    const KNOWN: [(&str, &str, Better); 9] = [
+    const KNOWN: [(&str, &str, Better); 7] = [
         ("lpips", "LPIPS", Better::Higher),
         ("fid", "FID", Better::Lower),
         ("fid_768", "FID-768", Better::Lower),
@@ -63,8 +63,6 @@ pub fn metric_name(name: &str) -> MetricName {
         ("kid", "KID", Better::Lower),
         ("precision", "Precision", Better::Higher),
         ("recall", "Recall", Better::Higher),
-        ("content_shift", "Content shift", Better::Lower),
-        ("domain_accuracy", "Domain accuracy", Better::Higher),
     ];
     match KNOWN.iter().position(|(known, ..)| *known == name) {
         Some(order) => MetricName { label: KNOWN[order].1.into(), better: Some(KNOWN[order].2), order },

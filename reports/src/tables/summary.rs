@@ -68,6 +68,8 @@ pub struct Estimate {
     pub n: usize,
     /// Outputs per source image.
     pub outputs: u64,
+    /// Seeds whose value is missing, and why: the mean is not over all of them.
+    pub without: Option<String>,
 }
 
 /// A cell.
@@ -202,6 +204,7 @@ fn pool(finals: &[Final]) -> PolarsResult<BTreeMap<Key, Estimate>> {
             std: table.column("std")?.f64()?.get(i),
             n: n.u64()?.get(i).unwrap_or_default() as usize,
             outputs: key.4,
+            without: None,
         };
         pooled.insert(key, estimate);
     }
@@ -227,7 +230,13 @@ fn cell(
     if let Some(outputs) = outputs {
         let key = (place, column.guidance, column.metric.clone(), column.protocol.clone(), outputs);
         if let Some(estimate) = pooled.get(&key) {
-            return Cell::Value(estimate.clone());
+            let missing: Vec<_> =
+                finals.iter().filter(here).filter(|f| f.3.outputs == outputs && f.3.value.is_none()).collect();
+            let without = missing.first().map(|first| {
+                let reason = first.3.missing.as_deref().unwrap_or("no reason was recorded");
+                format!("without {} of {} seeds: {reason}", missing.len(), missing.len() + estimate.n)
+            });
+            return Cell::Value(Estimate { without, ..estimate.clone() });
         }
         let reason = finals.iter().filter(here).find_map(|f| f.3.missing.clone());
         return Cell::Missing(reason.unwrap_or_else(|| "no value and no reason were recorded".into()));

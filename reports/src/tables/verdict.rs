@@ -176,11 +176,11 @@ fn obstacles(runs: &[RunFolder], row: &Row, table: &PublishedTable) -> Vec<Strin
         found.push(format!("data set `{}` instead of `{}`", row.dataset, table.dataset));
     }
     let mut settings = Vec::new();
-    for (path, wanted) in &table.requires {
+    for (path, wanted) in table.requires_of.get(&row.variant).unwrap_or(&table.requires) {
         let value = run.setting(path);
         if value != Some(wanted) {
             let name = path.rsplit('.').next().unwrap_or(path);
-            let shown = value.map_or("nothing".into(), serde_json::Value::to_string);
+            let shown = value.map_or("unset".into(), serde_json::Value::to_string);
             settings.push(format!("{name} {shown} instead of {wanted}"));
         }
     }

@@ -82,7 +82,7 @@ impl Run {
                 "loss": {"r1_gamma": self.r1_gamma},
                 "loader": {"workers": self.workers},
                 "evaluation": {"outputs": 10},
-                "generator": {"max_channels": 64},
+                "generator": {"max_channels": 64, "w_hpf": 1},
             },
         });
         json_file(

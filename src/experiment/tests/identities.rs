@@ -5,7 +5,6 @@ use crate::experiment::settings::{RunSpec, Settings};
 use crate::experiment::shape::{SETTINGS, Shape};
 use crate::experiment::{PlanOptions, identity};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 
 fn good() -> RunSpec {
     plan_text(GOOD, &PlanOptions::default()).expect("a plan").runs.remove(0)
@@ -101,15 +100,22 @@ fn every_setting_matters_except_those_that_change_no_result() {
 }
 
 #[test]
-fn the_folder_of_the_inception_weights_does_not_matter_but_the_file_does() {
-    let with = |path: &str| {
+fn the_content_of_the_inception_weights_matters_and_not_where_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = |name: &str, content: Option<&str>| {
+        let path = folder.path().join(name);
+        if let Some(content) = content {
+            std::fs::write(&path, content).expect("a file");
+        }
         let mut spec = good();
-        spec.settings.evaluation.inception_weights = Some(PathBuf::from(path));
+        spec.settings.evaluation.inception_weights = Some(path);
         identity(&spec, "data")
     };
-    assert_eq!(with("a/full.safetensors"), with("b/full.safetensors"));
-    assert_ne!(with("a/full.safetensors"), with("a/short.safetensors"));
-    assert_ne!(with("a/full.safetensors"), identity(&good(), "data"));
+    let full = with("a", Some("full"));
+    assert_eq!(full, with("b", Some("full")));
+    assert_ne!(full, with("c", Some("short")));
+    assert_ne!(full, with("absent", None));
+    assert_ne!(with("absent", None), identity(&good(), "data"));
 }
 
 #[test]

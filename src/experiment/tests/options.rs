@@ -79,7 +79,7 @@ fn wrong_sets_are_named_with_the_reason() {
         ),
         ("iterations=5", "--set iterations=5: unknown key `iterations`; did you mean `train.iterations`?"),
         ("loss.lambda_ds=x", "--set loss.lambda_ds=x: `loss.lambda_ds` must be a number, found \"x\""),
-        ("train.batch_size=0", "--set train.batch_size=0: `train.batch_size` must be at least 1, found 0"),
+        ("train.batch_size=0", "--set train.batch_size=0: `train.batch_size` must be from 1 to 4096, found 0"),
         ("train.image_size=50", "--set train.image_size=50: `train.image_size` must be a power of two"),
         ("train=5", "--set train=5: `train` must be a table, found 5"),
         ("train", "--set train: \"train\" is not of the form key=value"),

@@ -82,7 +82,7 @@ fn ranges() {
             &["main.toml:11:20: `variant.F.train.image_size` must be a power of two from 16 to 1024, found 48"],
         ),
         ("train.image_size = 8", &["main.toml:11:20: `variant.F.train.image_size` must be a power of two"]),
-        ("train.batch_size = 0", &["main.toml:11:20: `variant.F.train.batch_size` must be at least 1, found 0"]),
+        ("train.batch_size = 0", &["main.toml:11:20: `variant.F.train.batch_size` must be from 1 to 4096, found 0"]),
         ("train = { iterations = 0, log_every = 0 }", &["main.toml:11:24: ", "main.toml:11:39: "]),
         (
             "augment.flip_probability = 1.5",

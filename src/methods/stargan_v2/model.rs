@@ -148,6 +148,11 @@ impl StarganV2 {
             .flatten()
     }
 
+    fn trains_style_encoder(&self) -> bool {
+        let Settings { loss, phases, .. } = &self.settings;
+        loss.lambda_sty > 0.0 || loss.lambda_cyc > 0.0 || (phases.reference && phases.reference_trains_style_encoder)
+    }
+
     /// One-hot rows of domain labels.
     ///
     /// # Errors
@@ -173,6 +178,8 @@ impl Method for StarganV2 {
         match self.settings.style.source {
             StyleSource::Label => vec![Mode::Label],
             StyleSource::LabelAndLatent => vec![Mode::Latent],
+            // The style encoder learns from these terms alone; without them it would be evaluated untrained.
+            StyleSource::StyleCode if !self.trains_style_encoder() => vec![Mode::Latent],
             StyleSource::StyleCode => vec![Mode::Latent, Mode::Reference],
         }
     }
