@@ -88,6 +88,7 @@ fn row(run: &Planned, known: &[RunEntry]) -> Row {
         Action::Skip => ("finished", None),
         Action::Resume { because, .. } => ("resume", Some(because.clone())),
         Action::Start => ("start", None),
+        Action::Blocked { reason } => ("blocked", Some(reason.clone())),
     };
     let remaining = run.remaining();
     let seconds = if remaining == 0 { Some(0.0) } else { pace(&run.spec, known).map(|pace| pace * remaining as f64) };

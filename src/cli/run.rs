@@ -69,7 +69,8 @@ pub fn run(args: &Args) -> Result<(), Error> {
     }
     if !args.no_report {
         let out = args.output.clone().unwrap_or_else(|| report_dir(&plan, runs_dir));
-        let paths = planned.iter().map(|run| run.path.clone()).collect();
+        let readable = planned.iter().filter(|run| !matches!(run.action, Action::Blocked { .. }));
+        let paths = readable.map(|run| run.path.clone()).collect();
         let nothing_new = planned.iter().all(|run| run.action == Action::Skip);
         report::render(&plan, paths, &out, nothing_new)?;
     }

@@ -12,7 +12,8 @@ const MOST: usize = 4;
 
 /// One run per processor core while steps are too small to share; otherwise, and on a CUDA device, one at a time.
 pub fn automatic(planned: &[Planned], on_cpu: bool) -> usize {
-    let todo: Vec<&Planned> = planned.iter().filter(|run| run.action != Action::Skip).collect();
+    let is_todo = |run: &&Planned| matches!(run.action, Action::Start | Action::Resume { .. });
+    let todo: Vec<&Planned> = planned.iter().filter(is_todo).collect();
     let small = |run: &&Planned| {
         let train = &run.spec.settings.train;
         train.batch_size * train.image_size * train.image_size <= SMALL_BATCH

@@ -5,7 +5,7 @@
 //! crash. Either way a run that fails does not stop the others.
 
 use super::{Action, Datasets, Planned, worker};
-use crate::error::Error;
+use crate::error::{Error, one_line};
 use crate::store::{Provenance, RunFolder};
 use crate::train::{self, Ending, Event, Job, Progress, Stop};
 use candle_core::Device;
@@ -61,21 +61,25 @@ pub fn launch(
     stop: &Stop,
     board: &dyn Board,
 ) -> Result<Summary, Error> {
-    let mut todo = Vec::new();
+    let (mut todo, mut failed) = (Vec::new(), Vec::new());
     for run in planned {
         board.line(&announcement(run));
-        if run.action != Action::Skip {
-            RunFolder::plan(&launch.runs_dir, &run.record)?;
-            todo.push(run);
+        match &run.action {
+            Action::Skip => {}
+            Action::Blocked { reason } => failed.push((run.name(), reason.clone())),
+            Action::Start | Action::Resume { .. } => match RunFolder::plan(&launch.runs_dir, &run.record) {
+                Ok(_) => todo.push(run),
+                Err(error) => failed.push((run.name(), one_line(&error))),
+            },
         }
     }
-    let skipped = planned.len() - todo.len();
+    let skipped = planned.len() - todo.len() - failed.len();
     let endings = match (todo.len(), launch.jobs) {
         (0, _) => Vec::new(),
         (_, 0 | 1) => here(&todo, datasets, launch, stop, board)?,
         (_, jobs) => beside(&todo, jobs, launch, stop, board),
     };
-    let mut summary = Summary { skipped, left: todo.len() - endings.len(), ..Summary::default() };
+    let mut summary = Summary { skipped, failed, left: todo.len() - endings.len(), ..Summary::default() };
     for (run, ending, message) in endings {
         match ending {
             Ending::Finished => summary.finished += 1,
@@ -93,6 +97,7 @@ fn announcement(run: &Planned) -> String {
         Action::Skip => format!("{name}  finished already, id {id}"),
         Action::Resume { iteration, because } => format!("{name}  resumes after iteration {iteration} ({because})"),
         Action::Start => format!("{name}  {} iterations, id {id}", run.spec.settings.train.iterations),
+        Action::Blocked { reason } => format!("{name}  cannot be trained: {reason}"),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What is to be done: every run of a plan beside what is on disk.
 
 use super::Datasets;
-use crate::error::Error;
+use crate::error::{Error, one_line};
 use crate::experiment::settings::RunSpec;
 use crate::experiment::{Plan, identity};
-use crate::store::{RunEntry, RunFolder, folder_name};
+use crate::store::{RunEntry, RunFolder, StoreError, folder_name};
 use harness_reports::records::{FORMAT_VERSION, RunRecord, RunState};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,11 @@ pub enum Action {
     },
     /// Train from the first iteration.
     Start,
+    /// Nothing can be done: its folder cannot be read. The other runs are not concerned.
+    Blocked {
+        /// What is wrong with the folder.
+        reason: String,
+    },
 }
 
 /// A run of a plan.
@@ -52,7 +57,7 @@ impl Planned {
     pub fn remaining(&self) -> u64 {
         let all = self.spec.settings.train.iterations;
         match self.action {
-            Action::Skip => 0,
+            Action::Skip | Action::Blocked { .. } => 0,
             Action::Resume { iteration, .. } => all.saturating_sub(iteration),
             Action::Start => all,
         }
@@ -71,7 +76,13 @@ fn planned(spec: &RunSpec, datasets: &mut Datasets, runs_dir: &Path) -> Result<P
         source: error.into(),
     })?;
     let path = RunFolder::locate(runs_dir, &record);
-    let action = if path.join("run.json").exists() { action(&RunEntry::read(&path)?)? } else { Action::Start };
+    let action = if path.join("run.json").exists() {
+        RunEntry::read(&path)
+            .and_then(|run| action(&run))
+            .unwrap_or_else(|error| Action::Blocked { reason: one_line(&error) })
+    } else {
+        Action::Start
+    };
     Ok(Planned { spec: spec.clone(), record, path, action })
 }
 
@@ -91,7 +102,7 @@ fn record(spec: &RunSpec, domains: &[String], fingerprint: &str) -> serde_json::
     })
 }
 
-fn action(run: &RunEntry) -> Result<Action, Error> {
+fn action(run: &RunEntry) -> Result<Action, StoreError> {
     if run.state.state == RunState::Finished {
         return Ok(Action::Skip);
     }

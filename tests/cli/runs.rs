@@ -122,3 +122,12 @@ fn every_configuration_of_the_ablation_trains() {
     assert_eq!(variants, ["A", "B", "C", "D", "E", "F"]);
     assert!(session.path("runs/ablation-tiny/report/index.html").exists());
 }
+
+#[test]
+fn a_damaged_run_folder_stops_no_other_run() {
+    let session = Session::new();
+    session.harness("run quick.toml --only F --no-report").assert().success();
+    std::fs::write(session.run_folder("runs", "F-").join("state.json"), "{").unwrap();
+    let run = session.harness("run quick.toml --only F,H --no-report").assert().code(1);
+    run.stderr(contains("cannot be trained").and(contains("state.json")).and(contains("1 finished, 1 failed")));
+}
