@@ -2,8 +2,11 @@
 
 use super::settings::{DataSource, RunSpec};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// Version of what the settings mean. To be raised whenever a change of the code, or of a built-in default, makes the
 /// same specification give another result; runs made before then count as other runs.
@@ -55,13 +58,25 @@ pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
     blake3::hash(canonical.as_bytes()).to_hex().to_string()
 }
 
-/// The hash of a file's content, or that it cannot be read.
+/// A file as it was when its content was hashed: path, length, time of change.
+type Stamp = (PathBuf, u64, SystemTime);
+
+/// The hash of a file's content, or that it cannot be read. Every run of a plan asks for the same file, and a report asks
+/// once more for every run on disk, so the content is read once as long as length and time of change stay.
 fn content(path: &Path) -> String {
-    let mut hasher = blake3::Hasher::new();
-    match File::open(path).and_then(|file| hasher.update_reader(file).map(|hasher| hasher.finalize())) {
-        Ok(hash) => hash.to_hex().to_string(),
-        Err(_) => "none".into(),
-    }
+    static HASHES: Mutex<BTreeMap<Stamp, String>> = Mutex::new(BTreeMap::new());
+    let hash = || -> std::io::Result<String> {
+        let metadata = path.metadata()?;
+        let stamp = (path.to_owned(), metadata.len(), metadata.modified()?);
+        let mut hashes = HASHES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hashes.get(&stamp) {
+            return Ok(known.clone());
+        }
+        let hash = blake3::Hasher::new().update_reader(File::open(path)?)?.finalize().to_hex().to_string();
+        hashes.insert(stamp, hash.clone());
+        Ok(hash)
+    };
+    hash().unwrap_or_else(|_| "none".into())
 }
 
 fn object(value: &impl serde::Serialize) -> Map<String, Value> {

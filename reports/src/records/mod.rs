@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! runs/EXPERIMENT/VARIANT-DATASET-sSEED-ID/
-//!   run.json            RunRecord, written once
+//!   run.json            RunRecord, fixed when the run is finished
 //!   state.json          StateRecord, replaced atomically
 //!   provenance.json     ProvenanceRecord, one per start
 //!   metrics.jsonl       MetricRow per line while live      → metrics.parquet when closed

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Version of the record formats. A newer binary reads older versions; an older one refuses to write newer folders.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// `run.json`: what the run is. Written once, never changed.
+/// `run.json`: what the run is. Its identity never changes; what lies outside that (where the data are, cadences, labels)
+/// follows the newest plan until the run is finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// [`FORMAT_VERSION`] of the writer.
