@@ -1,30 +1,42 @@
 //! Differentiable tensor operations on candle, optimisers, counter-based random numbers and Pillow-exact image
 //! resampling: the numerical ground of the harness.
 //!
-//! candle's own convolution, pooling and up-sampling gradients are slow or wrong for adversarial training, so the
-//! operations here bring their own. Convolution is closed under differentiation: each of its three forms has the
-//! other two as derivatives, which makes gradient penalties ordinary first-order backward passes through an
-//! explicitly built input gradient.
+//! candle's own convolution, pooling and up-sampling gradients are slow or wrong for adversarial training, and its backward
+//! pass keeps the whole graph. So operations and differentiation are our own ([`Variable`]); candle supplies
+//! tensors, devices and storage. Every operation is closed under differentiation: its gradient is made of operations of
+//! this crate, which makes gradient penalties ordinary double differentiation ([`gradient`]).
 
-mod activation;
-mod adam;
+mod arrange;
 mod conv;
-mod ema;
+mod elementwise;
 mod error;
-mod instance_norm;
+pub mod flop;
+mod graph;
 mod kernel;
+mod launch;
 mod loss;
-mod parameters;
+mod matrix;
+mod norm;
+mod optimise;
 pub mod random;
+mod reduction;
 pub mod resize;
 mod scale;
+mod shapes;
+mod windows;
 
-pub use activation::{leaky_relu, leaky_relu_gradient};
-pub use adam::{Adam, AdamConfig};
-pub use conv::{ConvGeometry, conv_transpose2d, conv2d, conv2d_input_gradient};
-pub use ema::update_ema;
+pub use arrange::{cat_channels, narrow_channels, reshape, select_channels};
+pub use conv::{Conv2dConfig, ConvGeometry, Resample, conv_transpose2d, conv2d, conv2d_input_gradient};
+pub use elementwise::{
+    add, affine, exp, leaky_relu, leaky_relu_gradient, ln, mul, power, relu, residual_add, sigmoid, softplus, sqr, sub,
+    tanh,
+};
 pub use error::{Error, Result};
-pub use instance_norm::{INSTANCE_NORM_EPS, adaptive_instance_norm, instance_norm};
-pub use loss::{l1_mean, softplus};
-pub use parameters::{Declaration, Init, Parameters, Weights};
-pub use scale::{avg_pool2, avg_pool2_gradient, upsample_nearest2};
+pub use graph::{Gradients, Variable, gradient};
+pub use loss::{cross_entropy, l1_mean};
+pub use matrix::{linear, matmul};
+pub use norm::{INSTANCE_NORM_EPS, LAYER_NORM_EPS, adaptive_instance_norm, instance_norm, layer_norm};
+pub use optimise::{Adam, AdamConfig, Declaration, Init, Parameters, Weights, update_ema};
+pub use reduction::{expand_from, mean_all, sum_all, sum_per_sample, sum_to};
+pub use scale::{avg_pool2, upsample_nearest2};
+pub use windows::{avg_pool3, reflection_pad2d};

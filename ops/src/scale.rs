@@ -1,46 +1,50 @@
 //! 2×2 average pooling and nearest ×2 up-sampling: adjoints of each other up to a factor.
 
-use crate::kernel::{Element, dispatch1, uninitialised};
+use crate::graph::{Variable, record};
+use crate::kernel::{Element, uninitialised};
+use crate::launch::{Kernel, launch};
+use crate::shapes::{dims4, when};
 use crate::{Error, Result};
-use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
+use candle_core::WithDType;
 use rayon::prelude::*;
 
 /// Mean over 2×2 windows, stride 2: N×C×H×W → N×C×H/2×W/2. H and W must be even.
-pub fn avg_pool2(x: &Tensor) -> Result<Tensor> {
-    let (_, _, h, w) = x.dims4()?;
-    if h % 2 != 0 || w % 2 != 0 {
-        return Err(Error::Operands {
-            operation: "avg_pool2",
-            problem: format!("height and width must be even, found {:?}", x.dims()),
-        });
-    }
-    Ok(x.contiguous()?.apply_op1(SumPool { factor: 0.25 })?)
+///
+/// # Errors
+/// Odd sides.
+pub fn avg_pool2(x: &Variable) -> Result<Variable> {
+    pool("avg_pool2", x, 0.25)
 }
 
 /// Each pixel repeated 2×2: N×C×H×W → N×C×2H×2W.
-pub fn upsample_nearest2(x: &Tensor) -> Result<Tensor> {
-    Ok(x.contiguous()?.apply_op1(Repeat { factor: 1.0 })?)
-}
-
-/// The adjoint of [`avg_pool2`]: N×C×H×W → N×C×2H×2W, a quarter of each pixel in 2×2 places.
-pub fn avg_pool2_gradient(g: &Tensor) -> Result<Tensor> {
-    Ok(g.contiguous()?.apply_op1(Repeat { factor: 0.25 })?)
+///
+/// # Errors
+/// Another rank than four.
+pub fn upsample_nearest2(x: &Variable) -> Result<Variable> {
+    repeated("upsample_nearest2", x, 1.0)
 }
 
 /// `factor` times the sum over 2×2 windows.
-struct SumPool {
-    factor: f64,
+fn pool(operation: &'static str, x: &Variable, factor: f64) -> Result<Variable> {
+    let [n, c, h, w] = dims4(operation, x)?;
+    if h % 2 != 0 || w % 2 != 0 {
+        let problem = format!("height and width must be even, found {:?}", x.dims());
+        return Err(Error::Operands { operation, problem });
+    }
+    let y = launch(&SumPool { operation, width: w, factor }, &[x.value()], (n, c, h / 2, w / 2))?;
+    Ok(record(y, &[x], move |g, needed| Ok(vec![when(needed[0], || repeated(operation, g, factor))?])))
 }
 
 /// `factor` times each pixel, repeated 2×2.
-struct Repeat {
-    factor: f64,
+pub(crate) fn repeated(operation: &'static str, x: &Variable, factor: f64) -> Result<Variable> {
+    let [n, c, h, w] = dims4(operation, x)?;
+    let y = launch(&Repeat { operation, width: w, factor }, &[x.value()], (n, c, 2 * h, 2 * w))?;
+    Ok(record(y, &[x], move |g, needed| Ok(vec![when(needed[0], || pool(operation, g, factor))?])))
 }
-
 /// Rows of input per rayon task.
 const ROWS: usize = 64;
 
-fn sum_pool<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
+pub(crate) fn sum_pool<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     let (factor, half) = (T::of(factor), width / 2);
     let mut y = uninitialised(x.len() / 4);
     y.par_chunks_mut(half * ROWS).zip(x.par_chunks(2 * width * ROWS)).for_each(|(y, x)| {
@@ -54,7 +58,7 @@ fn sum_pool<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     y
 }
 
-fn repeat<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
+pub(crate) fn repeat<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     let factor = T::of(factor);
     let mut y = uninitialised(x.len() * 4);
     y.par_chunks_mut(4 * width * ROWS).zip(x.par_chunks(width * ROWS)).for_each(|(y, x)| {
@@ -69,34 +73,34 @@ fn repeat<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     y
 }
 
-impl CustomOp1 for SumPool {
+struct SumPool {
+    operation: &'static str,
+    width: usize,
+    factor: f64,
+}
+
+struct Repeat {
+    operation: &'static str,
+    width: usize,
+    factor: f64,
+}
+
+impl Kernel for SumPool {
     fn name(&self) -> &'static str {
-        "avg_pool2"
+        self.operation
     }
 
-    fn cpu_fwd(&self, s: &CpuStorage, l: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (n, c, h, w) = l.shape().dims4()?;
-        let y = dispatch1!(self.name(), s, l, |x| sum_pool(x, w, self.factor));
-        Ok((y, (n, c, h / 2, w / 2).into()))
-    }
-
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        Ok(Some(g.contiguous()?.apply_op1(Repeat { factor: self.factor })?))
+    fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
+        sum_pool(operands[0], self.width, self.factor)
     }
 }
 
-impl CustomOp1 for Repeat {
+impl Kernel for Repeat {
     fn name(&self) -> &'static str {
-        "upsample_nearest2"
+        self.operation
     }
 
-    fn cpu_fwd(&self, s: &CpuStorage, l: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (n, c, h, w) = l.shape().dims4()?;
-        let y = dispatch1!(self.name(), s, l, |x| repeat(x, w, self.factor));
-        Ok((y, (n, c, 2 * h, 2 * w).into()))
-    }
-
-    fn bwd(&self, _x: &Tensor, _y: &Tensor, g: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        Ok(Some(g.contiguous()?.apply_op1(SumPool { factor: self.factor })?))
+    fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
+        repeat(operands[0], self.width, self.factor)
     }
 }

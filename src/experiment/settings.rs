@@ -341,6 +341,9 @@ pub struct Train {
     pub image_size: usize,
     /// Images per step.
     pub batch_size: usize,
+    /// Parts in which a batch passes through the networks: their gradients add up to those of the whole batch, in a
+    /// fraction of its memory.
+    pub gradient_accumulation: usize,
     /// Iterations (one discriminator update per half each).
     pub iterations: u64,
     /// Iterations between two logged losses.
@@ -358,6 +361,7 @@ impl Default for Train {
         Self {
             image_size: 256,
             batch_size: 8,
+            gradient_accumulation: 1,
             iterations: 100_000,
             log_every: 10,
             sample_every: 5_000,

@@ -1,12 +1,12 @@
 //! Discriminators of both network families, with either head.
 
 use super::Result;
-use super::layers::{Conv2d, Stage, declare_stages, forward_stages, forward_stages_traced, input_gradient_of_stages};
+use super::domains::Domains;
+use super::layers::{Conv2d, Stage, declare_stages, forward_stages};
 use crate::experiment::settings::InitScheme;
-use candle_core::Tensor;
-use harness_ops::{Declaration, Weights};
+use harness_ops::{Declaration, Error, Variable, Weights, gradient, reshape, select_channels};
 
-/// A piecewise linear trunk with an adversarial head and, for ACGAN, a classifier.
+/// A trunk with an adversarial head and, for ACGAN, a classifier.
 #[derive(Debug, Clone)]
 pub struct Discriminator {
     /// Everything before the heads.
@@ -23,9 +23,9 @@ pub struct Discriminator {
 #[derive(Debug)]
 pub struct Verdict {
     /// Logits (or critic values) of the selected branch, N×P; P is 1 or the number of patches.
-    pub logits: Tensor,
+    pub logits: Variable,
     /// Domain logits N×K, with an ACGAN head.
-    pub classes: Option<Tensor>,
+    pub classes: Option<Variable>,
 }
 
 impl Discriminator {
@@ -40,40 +40,35 @@ impl Discriminator {
         out
     }
 
-    /// `x` N×3×S×S in [-1, 1], `domains` one-hot N×K.
-    pub fn forward(&self, w: &Weights, x: &Tensor, domains: &Tensor) -> Result<Verdict> {
-        self.heads(w, &forward_stages(&self.trunk, w, x)?, domains)
+    /// `x` N×3×S×S in [-1, 1].
+    pub fn forward(&self, w: &Weights, x: &Variable, domains: &Domains) -> Result<Verdict> {
+        let features = forward_stages(&self.trunk, w, x)?;
+        let flat = |maps: &Variable| reshape(maps, &[maps.dims()[0], maps.elem_count() / maps.dims()[0].max(1)]);
+        let maps = self.adversarial.forward(w, &features)?;
+        let logits = if self.multi_task { flat(&select_channels(&maps, domains.labels())?)? } else { flat(&maps)? };
+        let classes = match &self.classifier {
+            Some(classifier) => Some(flat(&classifier.forward(w, &features)?)?),
+            None => None,
+        };
+        Ok(Verdict { logits, classes })
     }
 
     /// [`Discriminator::forward`] and the gradient of each image's summed logits in that image, N×3×S×S: a function of
     /// the weights that can be differentiated like any other.
-    pub fn forward_with_input_gradient(&self, w: &Weights, x: &Tensor, domains: &Tensor) -> Result<(Verdict, Tensor)> {
-        let (features, traces) = forward_stages_traced(&self.trunk, w, x)?;
-        let verdict = self.heads(w, &features, domains)?;
-        let (n, k) = domains.dims2()?;
-        let patches = verdict.logits.dim(1)?;
-        let side = patches.isqrt();
-        // The derivative of the sum over the selected map: one on that map, zero on the others.
-        let seed = if self.multi_task {
-            domains.reshape((n, k, 1, 1))?.broadcast_as((n, k, side, side))?.contiguous()?
-        } else {
-            Tensor::ones((n, 1, side, side), x.dtype(), x.device())?
-        };
-        let g = self.adversarial.input_gradient(w, &seed, &features)?;
-        Ok((verdict, input_gradient_of_stages(&self.trunk, w, &traces, &g)?))
-    }
-
-    fn heads(&self, w: &Weights, features: &Tensor, domains: &Tensor) -> Result<Verdict> {
-        let maps = self.adversarial.forward(w, features)?;
-        let logits = if self.multi_task {
-            maps.broadcast_mul(&domains.unsqueeze(2)?.unsqueeze(3)?)?.sum(1)?.flatten_from(1)?
-        } else {
-            maps.flatten_from(1)?
-        };
-        let classes = match &self.classifier {
-            Some(classifier) => Some(classifier.forward(w, features)?.flatten_from(1)?),
-            None => None,
-        };
-        Ok(Verdict { logits, classes })
+    pub fn forward_with_input_gradient(
+        &self,
+        w: &Weights,
+        x: &Variable,
+        domains: &Domains,
+    ) -> Result<(Verdict, Variable)> {
+        let x = Variable::leaf(x.value().clone());
+        let verdict = self.forward(w, &x, domains)?;
+        match gradient(&verdict.logits, &[&x])?.pop().flatten() {
+            Some(gradient) => Ok((verdict, gradient)),
+            None => Err(Error::Operands {
+                operation: "gradient",
+                problem: "the discriminator does not depend on its input".into(),
+            }),
+        }
     }
 }

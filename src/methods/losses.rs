@@ -2,42 +2,45 @@
 
 use super::Result;
 use crate::experiment::settings::Adversarial;
-use candle_core::Tensor;
-use harness_ops::softplus;
+use harness_ops::{Variable, affine, mean_all, power, relu, softplus, sqr, sum_per_sample};
 
 /// Discriminator loss on real images: falls as `logits` rise. Any shape → scalar.
-pub fn adversarial_real(kind: Adversarial, logits: &Tensor) -> Result<Tensor> {
-    Ok(match kind {
-        Adversarial::Bce => softplus(&logits.neg()?)?.mean_all()?,
-        Adversarial::Wgan => logits.neg()?.mean_all()?,
-        Adversarial::Hinge => (1.0 - logits)?.relu()?.mean_all()?,
-    })
+pub fn adversarial_real(kind: Adversarial, logits: &Variable) -> Result<Variable> {
+    match kind {
+        Adversarial::Bce => mean_all(&softplus(&neg(logits)?)?),
+        Adversarial::Wgan => mean_all(&neg(logits)?),
+        Adversarial::Hinge => mean_all(&relu(&affine(logits, -1.0, 1.0)?)?),
+    }
 }
 
 /// Discriminator loss on generated images: falls as `logits` fall. Any shape → scalar.
-pub fn adversarial_fake(kind: Adversarial, logits: &Tensor) -> Result<Tensor> {
-    Ok(match kind {
-        Adversarial::Bce => softplus(logits)?.mean_all()?,
-        Adversarial::Wgan => logits.mean_all()?,
-        Adversarial::Hinge => (logits + 1.0)?.relu()?.mean_all()?,
-    })
+pub fn adversarial_fake(kind: Adversarial, logits: &Variable) -> Result<Variable> {
+    match kind {
+        Adversarial::Bce => mean_all(&softplus(logits)?),
+        Adversarial::Wgan => mean_all(logits),
+        Adversarial::Hinge => mean_all(&relu(&affine(logits, 1.0, 1.0)?)?),
+    }
 }
 
 /// Generator loss (non-saturating for cross-entropy): falls as `logits` rise. Any shape → scalar.
-pub fn adversarial_generator(kind: Adversarial, logits: &Tensor) -> Result<Tensor> {
-    Ok(match kind {
-        Adversarial::Bce => softplus(&logits.neg()?)?.mean_all()?,
-        Adversarial::Wgan | Adversarial::Hinge => logits.neg()?.mean_all()?,
-    })
+pub fn adversarial_generator(kind: Adversarial, logits: &Variable) -> Result<Variable> {
+    match kind {
+        Adversarial::Bce => mean_all(&softplus(&neg(logits)?)?),
+        Adversarial::Wgan | Adversarial::Hinge => mean_all(&neg(logits)?),
+    }
 }
 
 /// R1 (Mescheder et al. 2018): ½ · mean over images of ‖∇D(x)‖². `gradient` N×3×S×S → scalar.
-pub fn r1_penalty(gradient: &Tensor) -> Result<Tensor> {
-    Ok((gradient.sqr()?.flatten_from(1)?.sum(1)?.mean_all()? * 0.5)?)
+pub fn r1_penalty(gradient: &Variable) -> Result<Variable> {
+    affine(&mean_all(&sum_per_sample(&sqr(gradient)?)?)?, 0.5, 0.0)
 }
 
 /// WGAN-GP (Gulrajani et al. 2017): mean over images of (‖∇D(x̂)‖₂ − 1)². `gradient` N×3×S×S → scalar.
-pub fn wgan_gradient_penalty(gradient: &Tensor) -> Result<Tensor> {
-    let norm = gradient.sqr()?.flatten_from(1)?.sum(1)?.sqrt()?;
-    Ok((norm - 1.0)?.sqr()?.mean_all()?)
+pub fn wgan_gradient_penalty(gradient: &Variable) -> Result<Variable> {
+    let norm = power(&sum_per_sample(&sqr(gradient)?)?, 0.5)?;
+    mean_all(&sqr(&affine(&norm, 1.0, -1.0)?)?)
+}
+
+fn neg(x: &Variable) -> Result<Variable> {
+    affine(x, -1.0, 0.0)
 }

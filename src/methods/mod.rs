@@ -1,6 +1,7 @@
 //! The systems that can be trained. Training, evaluation and sampling see them only through [`Method`].
 
 pub mod discriminator;
+pub mod domains;
 #[cfg(test)]
 mod golden;
 pub mod layers;

@@ -2,8 +2,7 @@
 
 use super::Result;
 use candle_core::Tensor;
-use candle_core::backprop::GradStore;
-use harness_ops::{Adam, AdamConfig, Parameters, Weights, update_ema};
+use harness_ops::{Adam, AdamConfig, Gradients, Parameters, Weights, update_ema};
 use std::collections::HashMap;
 
 /// Parameters, optional average and optimiser of one network.
@@ -62,7 +61,7 @@ impl Trained {
     }
 
     /// One optimiser step with the learning rate times `factor`.
-    pub fn step(&mut self, gradients: &GradStore, factor: f64) -> Result<()> {
+    pub fn step(&mut self, gradients: &Gradients, factor: f64) -> Result<()> {
         self.optimizer.step(&self.parameters, gradients, self.learning_rate * factor)
     }
 
@@ -77,7 +76,7 @@ impl Trained {
         if let Some(average) = &self.average {
             average.export(&format!("nets_ema.{}", self.name), state);
         }
-        self.optimizer.export(&format!("optims.{}", self.name), state)
+        self.optimizer.export(&format!("optims.{}", self.name), &self.parameters, state)
     }
 
     /// Restores what [`Trained::export`] gave.

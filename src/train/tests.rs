@@ -79,6 +79,7 @@ fn train() -> Train {
     Train {
         image_size: 4,
         batch_size: 2,
+        gradient_accumulation: 1,
         iterations: 25,
         log_every: 3,
         sample_every: 10,

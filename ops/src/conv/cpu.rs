@@ -147,7 +147,7 @@ fn tile_rows(s: &Sizes, rows: usize, tile: usize) -> std::ops::Range<usize> {
 }
 
 /// y = x ∗ w (+ bias). x: n·ci·input, w: co·patch, y: n·co·output.
-pub(super) fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>) -> Vec<T> {
+fn plain_forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>) -> Vec<T> {
     let (plane, patch) = (s.output_plane(), s.patch());
     let mut y = uninitialised::<T>(s.n * s.co * plane);
     if let Some(bias) = bias {
@@ -199,7 +199,7 @@ impl<T> Weights<'_, T> {
 
 /// dx from dy. Stride 1 is a convolution of dy with the flipped kernel; otherwise patches of dx are computed and
 /// scattered.
-pub(super) fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T]) -> Vec<T> {
+fn plain_input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T]) -> Vec<T> {
     let [kh, kw] = s.kernel;
     let [ph, pw] = s.geometry.padding;
     if s.geometry.stride == 1 && ph < kh && pw < kw {
@@ -212,8 +212,9 @@ pub(super) fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T]) -> Vec<T>
             output: s.input,
             kernel: s.kernel,
             geometry: ConvGeometry { stride: 1, padding: [kh - 1 - ph, kw - 1 - pw] },
+            resample: super::geometry::Resample::None,
         };
-        return forward(&mirrored, dy, &flipped, None);
+        return plain_forward(&mirrored, dy, &flipped, None);
     }
     let (plane, patch) = (s.output_plane(), s.patch());
     let rows = rows_per_tile::<T>(s);
@@ -254,7 +255,7 @@ fn flip<T: Element>(s: &Sizes, w: &[T]) -> Vec<T> {
 }
 
 /// dw from x and dy.
-pub(super) fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T]) -> Vec<T> {
+fn plain_weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T]) -> Vec<T> {
     let (plane, patch) = (s.output_plane(), s.patch());
     let rows = rows_per_tile::<T>(s);
     let tiles = s.output[0].div_ceil(rows);
@@ -298,4 +299,59 @@ pub(super) fn channel_sum<T: Element>(x: &[T], channels: usize, plane: usize) ->
         .into_par_iter()
         .map(|c| x.chunks_exact(image).map(|x| lane_sum(&x[c * plane..(c + 1) * plane], |v| v)).sum())
         .collect()
+}
+
+fn act<T: Element>(x: &[T], slope: Option<f64>) -> std::borrow::Cow<'_, [T]> {
+    match slope {
+        Some(slope) => x.iter().map(|&x| x * x.select_by_sign(T::of(slope))).collect::<Vec<_>>().into(),
+        None => x.into(),
+    }
+}
+fn conv_sizes(s: &Sizes) -> Sizes {
+    use super::geometry::Resample;
+    let mut p = *s;
+    match s.resample {
+        Resample::None => {}
+        Resample::AvgPool2 => p.output = s.input,
+        Resample::Upsample2 => p.input = s.output,
+    }
+    p
+}
+pub(super) fn executed_flop(s: &Sizes) -> u64 {
+    s.plain_flop()
+}
+pub(super) fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slope: Option<f64>) -> Vec<T> {
+    use super::geometry::Resample;
+    let x = act(x, slope);
+    let p = conv_sizes(s);
+    match s.resample {
+        Resample::None => plain_forward(&p, &x, w, bias),
+        Resample::AvgPool2 => crate::scale::sum_pool(&plain_forward(&p, &x, w, bias), p.output[1], 0.25),
+        Resample::Upsample2 => plain_forward(&p, &crate::scale::repeat(&x, s.input[1], 1.0), w, bias),
+    }
+}
+pub(super) fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[T], f64)>) -> Vec<T> {
+    use super::geometry::Resample;
+    let p = conv_sizes(s);
+    let mut dx = match s.resample {
+        Resample::None => plain_input_gradient(&p, dy, w),
+        Resample::AvgPool2 => plain_input_gradient(&p, &crate::scale::repeat(dy, s.output[1], 0.25), w),
+        Resample::Upsample2 => crate::scale::sum_pool(&plain_input_gradient(&p, dy, w), p.input[1], 1.0),
+    };
+    if let Some((x, slope)) = mask {
+        for (d, &x) in dx.iter_mut().zip(x) {
+            *d = *d * x.select_by_sign(T::of(slope));
+        }
+    }
+    dx
+}
+pub(super) fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f64>) -> Vec<T> {
+    use super::geometry::Resample;
+    let x = act(x, slope);
+    let p = conv_sizes(s);
+    match s.resample {
+        Resample::None => plain_weight_gradient(&p, &x, dy),
+        Resample::AvgPool2 => plain_weight_gradient(&p, &x, &crate::scale::repeat(dy, s.output[1], 0.25)),
+        Resample::Upsample2 => plain_weight_gradient(&p, &crate::scale::repeat(&x, s.input[1], 1.0), dy),
+    }
 }

@@ -1,48 +1,55 @@
-//! The convolution family as candle operations.
+//! The convolution family as operations on variables.
 
 use super::cpu;
-use super::geometry::{ConvGeometry, Sizes};
-use crate::kernel::{dispatch1, dispatch2, dispatch3};
-use crate::{Error, Result};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Tensor, bail};
+use super::geometry::{Conv2dConfig, ConvGeometry, Resample, Sizes};
+use crate::graph::{Variable, record};
+use crate::kernel::Element;
+use crate::launch::{Kernel, launch};
+use crate::shapes::{dims4, when};
+use crate::{Error, Result, flop, leaky_relu_gradient, sum_to};
+use candle_core::WithDType;
 
-/// Cross-correlation: `x` N×Ci×H×W, `weight` Co×Ci×Kh×Kw, `bias` Co → N×Co×H'×W'. Differentiable to any order.
+/// Cross-correlation of `x` N×Ci×H×W with `weight` Co×Ci×Kh×Kw, plus `bias` Co → N×Co×H'×W', with what `config` puts
+/// around it: leaky ReLU before, 2×2 pooling after, or nearest ×2 before. Differentiable to any order.
 ///
 /// # Errors
 /// Shapes that do not fit, empty operands, or operands of different types.
-pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, geometry: ConvGeometry) -> Result<Tensor> {
-    let (_, ci, h, w) = x.dims4()?;
-    let (co, weight_ci, kh, kw) = weight.dims4()?;
+pub fn conv2d(
+    x: &Variable,
+    weight: &Variable,
+    bias: Option<&Variable>,
+    config: impl Into<Conv2dConfig>,
+) -> Result<Variable> {
+    let config = config.into();
+    let [_, ci, h, w] = dims4("conv2d", x)?;
+    let [co, weight_ci, kh, kw] = dims4("conv2d", weight)?;
     let bias_fits = bias.is_none_or(|bias| bias.dims() == [co]);
     let empty = x.elem_count() == 0 || weight.elem_count() == 0;
-    if empty || ci != weight_ci || !bias_fits || geometry.output([h, w], [kh, kw]).is_none() {
-        return Err(mismatch("conv2d", x, weight, bias, geometry));
+    if empty || ci != weight_ci || !bias_fits || config.output([h, w], [kh, kw]).is_none() {
+        return Err(mismatch("conv2d", x, weight, bias, config));
     }
-    let (x, weight) = (x.contiguous()?, weight.contiguous()?);
-    Ok(match bias {
-        Some(bias) => x.apply_op3(&weight, &bias.contiguous()?, ForwardWithBias(geometry))?,
-        None => x.apply_op2(&weight, Forward(geometry))?,
-    })
+    forward(x, weight, bias, config)
 }
 
-/// The derivative of [`conv2d`] in its input applied to `dy`: N×Co×H'×W' → N×Ci×H×W for `input` = [H, W].
+/// The derivative of the plain [`conv2d`] in its input applied to `dy`: N×Co×H'×W' → N×Ci×H×W for `input` = [H, W].
 /// Differentiable to any order.
 ///
 /// # Errors
 /// Shapes that do not fit.
 pub fn conv2d_input_gradient(
-    dy: &Tensor,
-    weight: &Tensor,
-    geometry: ConvGeometry,
+    dy: &Variable,
+    weight: &Variable,
+    config: impl Into<Conv2dConfig>,
     input: [usize; 2],
-) -> Result<Tensor> {
-    let (_, co, h, w) = dy.dims4()?;
-    let (weight_co, _, kh, kw) = weight.dims4()?;
+) -> Result<Variable> {
+    let config = Conv2dConfig { input_slope: None, ..config.into() };
+    let [_, co, h, w] = dims4("conv2d_input_gradient", dy)?;
+    let [weight_co, _, kh, kw] = dims4("conv2d_input_gradient", weight)?;
     let empty = dy.elem_count() == 0 || weight.elem_count() == 0 || input.contains(&0);
-    if empty || co != weight_co || geometry.output(input, [kh, kw]) != Some([h, w]) {
-        return Err(mismatch("conv2d_input_gradient", dy, weight, None, geometry));
+    if empty || co != weight_co || config.output(input, [kh, kw]) != Some([h, w]) {
+        return Err(mismatch("conv2d_input_gradient", dy, weight, None, config));
     }
-    Ok(dy.contiguous()?.apply_op2(&weight.contiguous()?, InputGradient { geometry, input })?)
+    input_gradient(dy, weight, config, input, None)
 }
 
 /// Transposed convolution: `x` N×Ci×H×W, `weight` Ci×Co×Kh×Kw (PyTorch's layout) → N×Co×H'×W' with
@@ -50,215 +57,160 @@ pub fn conv2d_input_gradient(
 ///
 /// # Errors
 /// Shapes that do not fit.
-pub fn conv_transpose2d(x: &Tensor, weight: &Tensor, geometry: ConvGeometry) -> Result<Tensor> {
-    let (_, _, h, w) = x.dims4()?;
-    let (_, _, kh, kw) = weight.dims4()?;
+pub fn conv_transpose2d(x: &Variable, weight: &Variable, geometry: ConvGeometry) -> Result<Variable> {
+    let [_, _, h, w] = dims4("conv_transpose2d", x)?;
+    let [_, _, kh, kw] = dims4("conv_transpose2d", weight)?;
     let side = |input: usize, kernel: usize, padding: usize| {
         (input.saturating_sub(1) * geometry.stride + kernel).checked_sub(2 * padding)
     };
     match (side(h, kh, geometry.padding[0]), side(w, kw, geometry.padding[1])) {
         (Some(height), Some(width)) => conv2d_input_gradient(x, weight, geometry, [height, width]),
-        _ => Err(mismatch("conv_transpose2d", x, weight, None, geometry)),
+        _ => Err(mismatch("conv_transpose2d", x, weight, None, geometry.into())),
     }
 }
 
 fn mismatch(
     operation: &'static str,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: Option<&Tensor>,
-    geometry: ConvGeometry,
+    x: &Variable,
+    weight: &Variable,
+    bias: Option<&Variable>,
+    config: Conv2dConfig,
 ) -> Error {
     let bias = bias.map(|bias| format!(", bias {:?}", bias.dims())).unwrap_or_default();
+    let Conv2dConfig { geometry: ConvGeometry { stride, padding }, resample, .. } = config;
+    let around = match resample {
+        Resample::None => "",
+        Resample::AvgPool2 => " before 2x2 pooling (a 3x3 kernel, stride 1, padding 1 and even sides are needed)",
+        Resample::Upsample2 => " after nearest x2 (a 3x3 kernel, stride 1 and padding 1 are needed)",
+    };
     Error::Operands {
         operation,
         problem: format!(
-            "input {:?} does not fit weight {:?}{bias} with stride {} and padding {:?}",
+            "input {:?} does not fit weight {:?}{bias} with stride {stride} and padding {padding:?}{around}",
             x.dims(),
             weight.dims(),
-            geometry.stride,
-            geometry.padding
         ),
     }
 }
 
-struct Forward(ConvGeometry);
-struct ForwardWithBias(ConvGeometry);
-struct InputGradient {
-    geometry: ConvGeometry,
-    input: [usize; 2],
-}
-struct WeightGradient {
-    geometry: ConvGeometry,
-    kernel: [usize; 2],
-}
-struct ChannelSum;
+/// y = act(x) ∗ w (+ b).
+struct Forward(Sizes, Option<f64>);
 
-/// Sizes from the shapes of input and weight.
-fn sizes(x: &Layout, weight: &Layout, geometry: ConvGeometry) -> candle_core::Result<Sizes> {
-    let (n, ci, h, w) = x.shape().dims4()?;
-    let (co, _, kh, kw) = weight.shape().dims4()?;
-    let (input, kernel) = ([h, w], [kh, kw]);
-    let Some(output) = geometry.output(input, kernel) else { bail!("the kernel does not fit into the input") };
-    Ok(Sizes { n, ci, co, input, output, kernel, geometry })
-}
+/// ∂act(x) from ∂y and w, through the activation's derivative where its input is the third operand.
+struct InputGradient(Sizes, Option<f64>);
 
-fn input_gradient(dy: &Tensor, w: &Tensor, geometry: ConvGeometry, like: &Tensor) -> candle_core::Result<Tensor> {
-    let (_, _, height, width) = like.dims4()?;
-    dy.contiguous()?.apply_op2(&w.contiguous()?, InputGradient { geometry, input: [height, width] })
-}
+/// ∂w from x and ∂y.
+struct WeightGradient(Sizes, Option<f64>);
 
-fn weight_gradient(x: &Tensor, dy: &Tensor, geometry: ConvGeometry, like: &Tensor) -> candle_core::Result<Tensor> {
-    let (_, _, kh, kw) = like.dims4()?;
-    x.contiguous()?.apply_op2(&dy.contiguous()?, WeightGradient { geometry, kernel: [kh, kw] })
-}
-
-fn forward(x: &Tensor, w: &Tensor, geometry: ConvGeometry) -> candle_core::Result<Tensor> {
-    x.contiguous()?.apply_op2(&w.contiguous()?, Forward(geometry))
-}
-
-/// Computes a derivative only for arguments that need one.
-fn wanted(
-    argument: &Tensor,
-    derivative: impl FnOnce() -> candle_core::Result<Tensor>,
-) -> candle_core::Result<Option<Tensor>> {
-    if argument.track_op() { Ok(Some(derivative()?)) } else { Ok(None) }
-}
-
-impl CustomOp2 for Forward {
+impl Kernel for Forward {
     fn name(&self) -> &'static str {
         "conv2d"
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let s = sizes(l1, l2, self.0)?;
-        let y = dispatch2!(self.name(), s1, l1, s2, l2, |x, w| cpu::forward(&s, x, w, None));
-        Ok((y, (s.n, s.co, s.output[0], s.output[1]).into()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((wanted(x, || input_gradient(dy, w, self.0, x))?, wanted(w, || weight_gradient(x, dy, self.0, w))?))
+    fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
+        cpu::forward(&self.0, operands[0], operands[1], operands.get(2).copied(), self.1)
     }
 }
 
-impl CustomOp3 for ForwardWithBias {
-    fn name(&self) -> &'static str {
-        "conv2d"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let s = sizes(l1, l2, self.0)?;
-        let y = dispatch3!(self.name(), s1, l1, s2, l2, s3, l3, |x, w, b| cpu::forward(&s, x, w, Some(b)));
-        Ok((y, (s.n, s.co, s.output[0], s.output[1]).into()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        b: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        Ok((
-            wanted(x, || input_gradient(dy, w, self.0, x))?,
-            wanted(w, || weight_gradient(x, dy, self.0, w))?,
-            wanted(b, || dy.contiguous()?.apply_op1(ChannelSum))?,
-        ))
-    }
-}
-
-impl CustomOp2 for InputGradient {
+impl Kernel for InputGradient {
     fn name(&self) -> &'static str {
         "conv2d_input_gradient"
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (n, _, h, w) = l1.shape().dims4()?;
-        let (co, ci, kh, kw) = l2.shape().dims4()?;
-        let s = Sizes { n, ci, co, input: self.input, output: [h, w], kernel: [kh, kw], geometry: self.geometry };
-        let dx = dispatch2!(self.name(), s1, l1, s2, l2, |dy, w| cpu::input_gradient(&s, dy, w));
-        Ok((dx, (n, ci, self.input[0], self.input[1]).into()))
-    }
-
-    fn bwd(
-        &self,
-        dy: &Tensor,
-        w: &Tensor,
-        _dx: &Tensor,
-        g: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((wanted(dy, || forward(g, w, self.geometry))?, wanted(w, || weight_gradient(g, dy, self.geometry, w))?))
+    fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
+        let mask = operands.get(2).copied().zip(self.1);
+        cpu::input_gradient(&self.0, operands[0], operands[1], mask)
     }
 }
 
-impl CustomOp2 for WeightGradient {
+impl Kernel for WeightGradient {
     fn name(&self) -> &'static str {
         "conv2d_weight_gradient"
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-    ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (n, ci, ih, iw) = l1.shape().dims4()?;
-        let (_, co, oh, ow) = l2.shape().dims4()?;
-        let s = Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel: self.kernel, geometry: self.geometry };
-        let dw = dispatch2!(self.name(), s1, l1, s2, l2, |x, dy| cpu::weight_gradient(&s, x, dy));
-        Ok((dw, (co, ci, self.kernel[0], self.kernel[1]).into()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        dy: &Tensor,
-        _dw: &Tensor,
-        g: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((wanted(x, || input_gradient(dy, g, self.geometry, x))?, wanted(dy, || forward(x, g, self.geometry))?))
+    fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
+        cpu::weight_gradient(&self.0, operands[0], operands[1], self.1)
     }
 }
 
-impl CustomOp1 for ChannelSum {
-    fn name(&self) -> &'static str {
-        "channel_sum"
-    }
+/// Sizes of the map that takes `input` images to `output` images.
+fn sizes(x: [usize; 4], y: [usize; 4], kernel: [usize; 2], config: Conv2dConfig) -> Sizes {
+    let ([n, ci, ih, iw], [_, co, oh, ow]) = (x, y);
+    let Conv2dConfig { geometry, resample, .. } = config;
+    Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel, geometry, resample }
+}
 
-    fn cpu_fwd(&self, s: &CpuStorage, l: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
-        let (_, c, h, w) = l.shape().dims4()?;
-        Ok((dispatch1!(self.name(), s, l, |x| cpu::channel_sum(x, c, h * w)), c.into()))
-    }
+fn forward(x: &Variable, w: &Variable, bias: Option<&Variable>, config: Conv2dConfig) -> Result<Variable> {
+    let shape = dims4("conv2d", x)?;
+    let [co, _, kh, kw] = dims4("conv2d", w)?;
+    let Some([oh, ow]) = config.output([shape[2], shape[3]], [kh, kw]) else {
+        return Err(mismatch("conv2d", x, w, bias, config));
+    };
+    let out = [shape[0], co, oh, ow];
+    let sizes = sizes(shape, out, [kh, kw], config);
+    flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes));
+    let mut operands = vec![x.value(), w.value()];
+    operands.extend(bias.map(Variable::value));
+    let y = launch(&Forward(sizes, config.input_slope), &operands, &out)?;
+    let mut inputs = vec![x, w];
+    inputs.extend(bias);
+    let (saved_x, saved_w) = (x.clone(), w.clone());
+    Ok(record(y, &inputs, move |g, needed| {
+        let mask = config.input_slope.map(|_| &saved_x);
+        let mut gradients = vec![
+            when(needed[0], || input_gradient(g, &saved_w, config, [shape[2], shape[3]], mask))?,
+            when(needed[1], || weight_gradient(&saved_x, g, config, [kh, kw]))?,
+        ];
+        if let Some(&needed) = needed.get(2) {
+            gradients.push(when(needed, || sum_to(g, [out[0], co, oh * ow]))?);
+        }
+        Ok(gradients)
+    }))
+}
 
-    fn bwd(&self, x: &Tensor, _y: &Tensor, g: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        Ok(Some(g.reshape((1, (), 1, 1))?.broadcast_as(x.shape())?))
-    }
+/// `mask` is the activation's input.
+fn input_gradient(
+    dy: &Variable,
+    w: &Variable,
+    config: Conv2dConfig,
+    input: [usize; 2],
+    mask: Option<&Variable>,
+) -> Result<Variable> {
+    let shape = dims4("conv2d_input_gradient", dy)?;
+    let [_, ci, kh, kw] = dims4("conv2d_input_gradient", w)?;
+    let out = [shape[0], ci, input[0], input[1]];
+    let sizes = sizes(out, shape, [kh, kw], config);
+    flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes));
+    let mut operands = vec![dy.value(), w.value()];
+    operands.extend(mask.map(Variable::value));
+    let dx = launch(&InputGradient(sizes, config.input_slope), &operands, &out)?;
+    let (saved_dy, saved_w, mask) = (dy.clone(), w.clone(), mask.map(Variable::detach));
+    Ok(record(dx, &[dy, w], move |g, needed| {
+        let plain = Conv2dConfig { input_slope: None, ..config };
+        let g = match (&mask, config.input_slope) {
+            (Some(x), Some(slope)) => leaky_relu_gradient(x, g, slope)?,
+            _ => g.clone(),
+        };
+        Ok(vec![
+            when(needed[0], || forward(&g, &saved_w, None, plain))?,
+            when(needed[1], || weight_gradient(&g, &saved_dy, plain, [kh, kw]))?,
+        ])
+    }))
+}
+
+fn weight_gradient(x: &Variable, dy: &Variable, config: Conv2dConfig, kernel: [usize; 2]) -> Result<Variable> {
+    let shape = dims4("conv2d_weight_gradient", x)?;
+    let out = dims4("conv2d_weight_gradient", dy)?;
+    let sizes = sizes(shape, out, kernel, config);
+    flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes));
+    let operands = [x.value(), dy.value()];
+    let dw = launch(&WeightGradient(sizes, config.input_slope), &operands, &[out[1], shape[1], kernel[0], kernel[1]])?;
+    let (saved_x, saved_dy) = (x.clone(), dy.clone());
+    Ok(record(dw, &[x, dy], move |g, needed| {
+        let mask = config.input_slope.map(|_| &saved_x);
+        Ok(vec![
+            when(needed[0], || input_gradient(&saved_dy, g, config, [shape[2], shape[3]], mask))?,
+            when(needed[1], || forward(&saved_x, g, None, config))?,
+        ])
+    }))
 }

@@ -11,4 +11,4 @@ mod differentiable;
 mod geometry;
 
 pub use differentiable::{conv_transpose2d, conv2d, conv2d_input_gradient};
-pub use geometry::ConvGeometry;
+pub use geometry::{Conv2dConfig, ConvGeometry, Resample};

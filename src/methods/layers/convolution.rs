@@ -3,34 +3,45 @@
 use super::declare_affine;
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
-use candle_core::Tensor;
-use harness_ops::{ConvGeometry, Declaration, Weights, conv_transpose2d, conv2d, conv2d_input_gradient};
+use harness_ops::{Conv2dConfig, ConvGeometry, Declaration, Resample, Variable, Weights, conv_transpose2d, conv2d};
 
-/// A convolution with a square kernel.
+/// A convolution with a square kernel, and what is computed together with it.
 #[derive(Debug, Clone)]
 pub struct Conv2d {
     name: String,
     channels: [usize; 2],
     kernel: usize,
-    geometry: ConvGeometry,
+    config: Conv2dConfig,
     bias: bool,
 }
 
 impl Conv2d {
     /// `channels` = [in, out], stride 1, with bias.
     pub fn new(name: impl Into<String>, channels: [usize; 2], kernel: usize, padding: usize) -> Self {
-        Self { name: name.into(), channels, kernel, geometry: ConvGeometry::new(1, padding), bias: true }
+        Self { name: name.into(), channels, kernel, config: ConvGeometry::new(1, padding).into(), bias: true }
     }
 
     /// The same with another stride.
     pub fn stride(mut self, stride: usize) -> Self {
-        self.geometry.stride = stride;
+        self.config.geometry.stride = stride;
         self
     }
 
     /// The same without bias.
     pub fn no_bias(mut self) -> Self {
         self.bias = false;
+        self
+    }
+
+    /// The same on the leaky ReLU of its input.
+    pub fn after_leaky_relu(mut self, slope: f64) -> Self {
+        self.config.input_slope = Some(slope);
+        self
+    }
+
+    /// The same with pooling behind it or up-sampling before it.
+    pub fn resample(mut self, resample: Resample) -> Self {
+        self.config.resample = resample;
         self
     }
 
@@ -42,19 +53,9 @@ impl Conv2d {
     }
 
     /// N×Ci×H×W → N×Co×H'×W'.
-    pub fn forward(&self, w: &Weights, x: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, w: &Weights, x: &Variable) -> Result<Variable> {
         let bias = if self.bias { Some(w.get(&format!("{}.bias", self.name))?) } else { None };
-        conv2d(x, self.weight(w)?, bias, self.geometry)
-    }
-
-    /// The derivative in the input, applied to `g` (shape of the output), for an input shaped like `input`.
-    pub fn input_gradient(&self, w: &Weights, g: &Tensor, input: &Tensor) -> Result<Tensor> {
-        let (_, _, height, width) = input.dims4()?;
-        conv2d_input_gradient(g, self.weight(w)?, self.geometry, [height, width])
-    }
-
-    fn weight<'a>(&self, w: &'a Weights) -> Result<&'a Tensor> {
-        w.get(&format!("{}.weight", self.name))
+        conv2d(x, w.get(&format!("{}.weight", self.name))?, bias, self.config)
     }
 }
 
@@ -88,7 +89,7 @@ impl ConvTranspose2d {
     }
 
     /// N×Ci×H×W → N×Co×H'×W', H' = (H − 1)·stride − 2·padding + kernel.
-    pub fn forward(&self, w: &Weights, x: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, w: &Weights, x: &Variable) -> Result<Variable> {
         conv_transpose2d(x, w.get(&format!("{}.weight", self.name))?, self.geometry)
     }
 }

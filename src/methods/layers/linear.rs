@@ -3,8 +3,7 @@
 use super::declare_affine;
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
-use candle_core::Tensor;
-use harness_ops::{Declaration, Weights};
+use harness_ops::{Declaration, Variable, Weights, linear};
 
 /// y = x·Wᵀ + b.
 #[derive(Debug, Clone)]
@@ -26,9 +25,7 @@ impl Linear {
     }
 
     /// N×in → N×out.
-    pub fn forward(&self, w: &Weights, x: &Tensor) -> Result<Tensor> {
-        let weight = w.get(&format!("{}.weight", self.name))?;
-        let bias = w.get(&format!("{}.bias", self.name))?;
-        Ok(x.matmul(&weight.t()?)?.broadcast_add(bias)?)
+    pub fn forward(&self, w: &Weights, x: &Variable) -> Result<Variable> {
+        linear(x, w.get(&format!("{}.weight", self.name))?, w.get(&format!("{}.bias", self.name))?)
     }
 }

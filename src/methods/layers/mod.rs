@@ -11,7 +11,7 @@ pub use convolution::{Conv2d, ConvTranspose2d};
 pub use linear::Linear;
 pub use normalisation::{AdaIn, InstanceNorm};
 pub use residual::{AdainResBlk, ResBlk};
-pub use stage::{Stage, declare_stages, forward_stages, forward_stages_traced, input_gradient_of_stages};
+pub use stage::{Stage, declare_stages, forward_stages};
 
 use crate::experiment::settings::InitScheme;
 use harness_ops::{Declaration, Init};

@@ -1,22 +1,29 @@
-//! Instance normalisation: with learned scale and shift, and with a style's (AdaIN).
+//! Instance normalisation: with learned scale and shift, and with a style's (AdaIN). The leaky ReLU that follows is computed
+//! together with it.
 
 use super::Linear;
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
-use candle_core::Tensor;
-use harness_ops::{Declaration, Init, Weights, adaptive_instance_norm, instance_norm};
+use harness_ops::{Declaration, Init, Variable, Weights, adaptive_instance_norm, instance_norm, narrow_channels};
 
 /// Instance normalisation with affine parameters, statistics of the image at hand.
 #[derive(Debug, Clone)]
 pub struct InstanceNorm {
     name: String,
     channels: usize,
+    slope: Option<f64>,
 }
 
 impl InstanceNorm {
-    /// For `channels` channels.
+    /// For `channels` channels, without activation.
     pub fn new(name: impl Into<String>, channels: usize) -> Self {
-        Self { name: name.into(), channels }
+        Self { name: name.into(), channels, slope: None }
+    }
+
+    /// The same with leaky ReLU behind it; `slope` 0 is ReLU.
+    pub fn leaky_relu(mut self, slope: f64) -> Self {
+        self.slope = Some(slope);
+        self
     }
 
     /// Adds its parameters: weight 1, bias 0.
@@ -31,23 +38,24 @@ impl InstanceNorm {
     }
 
     /// N×C×H×W → N×C×H×W.
-    pub fn forward(&self, w: &Weights, x: &Tensor) -> Result<Tensor> {
-        instance_norm(x, w.get(&format!("{}.weight", self.name))?, w.get(&format!("{}.bias", self.name))?)
+    pub fn forward(&self, w: &Weights, x: &Variable) -> Result<Variable> {
+        instance_norm(x, w.get(&format!("{}.weight", self.name))?, w.get(&format!("{}.bias", self.name))?, self.slope)
     }
 }
 
 /// Adaptive instance normalisation: (1 + γ)·IN(x) + β with (γ, β) an affine function of the style code
-/// (StarGAN v2, appendix A).
+/// (StarGAN v2, appendix A), then leaky ReLU.
 #[derive(Debug, Clone)]
 pub struct AdaIn {
     fc: Linear,
     channels: usize,
+    slope: f64,
 }
 
 impl AdaIn {
-    /// For `channels` channels and style codes of length `style_dim`.
-    pub fn new(name: &str, style_dim: usize, channels: usize) -> Self {
-        Self { fc: Linear::new(format!("{name}.fc"), [style_dim, 2 * channels]), channels }
+    /// For `channels` channels and style codes of length `style_dim`; `slope` is the activation's.
+    pub fn new(name: &str, style_dim: usize, channels: usize, slope: f64) -> Self {
+        Self { fc: Linear::new(format!("{name}.fc"), [style_dim, 2 * channels]), channels, slope }
     }
 
     /// Adds its parameters.
@@ -56,9 +64,10 @@ impl AdaIn {
     }
 
     /// `x` N×C×H×W, `style` N×style_dim → N×C×H×W.
-    pub fn forward(&self, w: &Weights, x: &Tensor, style: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, w: &Weights, x: &Variable, style: &Variable) -> Result<Variable> {
         let h = self.fc.forward(w, style)?;
-        let (gamma, beta) = (h.narrow(1, 0, self.channels)?, h.narrow(1, self.channels, self.channels)?);
-        adaptive_instance_norm(x, &gamma, &beta)
+        let (gamma, beta) =
+            (narrow_channels(&h, 0, self.channels)?, narrow_channels(&h, self.channels, self.channels)?);
+        adaptive_instance_norm(x, &gamma, &beta, Some(self.slope))
     }
 }

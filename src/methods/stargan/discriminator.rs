@@ -24,10 +24,11 @@ pub fn discriminator(
     let mut channels = 3;
     for layer in 0..layers {
         let wider = if layer == 0 { base_channels } else { (2 * channels).min(max_channels) };
-        trunk.push(Stage::Conv(Conv2d::new(format!("main.{}", 2 * layer), [channels, wider], 4, 1).stride(2)));
-        trunk.push(Stage::LeakyRelu(SLOPE));
+        let conv = Conv2d::new(format!("main.{}", 2 * layer), [channels, wider], 4, 1).stride(2);
+        trunk.push(Stage::Conv(if layer == 0 { conv } else { conv.after_leaky_relu(SLOPE) }));
         channels = wider;
     }
+    trunk.push(Stage::LeakyRelu(SLOPE));
     let multi_task = head == DiscriminatorHead::MultiTask;
     let maps = if multi_task { domains } else { 1 };
     let classifier = || Conv2d::new("conv2", [channels, domains], image_size >> layers, 0).no_bias();

@@ -3,8 +3,7 @@
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
 use crate::methods::layers::{Conv2d, ConvTranspose2d, InstanceNorm};
-use candle_core::Tensor;
-use harness_ops::{Declaration, Weights, leaky_relu};
+use harness_ops::{Declaration, Variable, Weights, add, cat_channels, expand_from, reshape, tanh};
 
 /// Sizes of the generator.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +16,7 @@ pub struct GeneratorConfig {
     pub residual_blocks: usize,
 }
 
-/// Convolution and normalisation.
+/// Convolution and normalisation, with ReLU except at the end of a residual block.
 #[derive(Debug, Clone)]
 struct Normalized<C> {
     conv: C,
@@ -40,22 +39,23 @@ impl Generator {
         // Positions in the official Sequential: convolution, norm and ReLU are three entries, a residual block is one.
         let encode = |i: usize, channels: [usize; 2], kernel, padding, stride| Normalized {
             conv: Conv2d::new(format!("main.{}", 3 * i), channels, kernel, padding).stride(stride).no_bias(),
-            norm: InstanceNorm::new(format!("main.{}", 3 * i + 1), channels[1]),
+            norm: InstanceNorm::new(format!("main.{}", 3 * i + 1), channels[1]).leaky_relu(0.0),
         };
         let wide = 4 * base_channels;
         let residual = |i: usize| {
-            [0, 3].map(|position| {
+            let [first, second] = [0, 3].map(|position| {
                 let name = |offset: usize| format!("main.{}.main.{}", 9 + i, position + offset);
                 Normalized {
                     conv: Conv2d::new(name(0), [wide, wide], 3, 1).no_bias(),
                     norm: InstanceNorm::new(name(1), wide),
                 }
-            })
+            });
+            [Normalized { norm: first.norm.leaky_relu(0.0), ..first }, second]
         };
         let first = 9 + residual_blocks;
         let decode = |i: usize, channels: [usize; 2]| Normalized {
             conv: ConvTranspose2d::new(format!("main.{}", first + 3 * i), channels, 4, 2, 1),
-            norm: InstanceNorm::new(format!("main.{}", first + 3 * i + 1), channels[1]),
+            norm: InstanceNorm::new(format!("main.{}", first + 3 * i + 1), channels[1]).leaky_relu(0.0),
         };
         Self {
             encode: vec![
@@ -85,20 +85,24 @@ impl Generator {
     }
 
     /// `x` N×3×S×S in [-1, 1], `condition` N×condition_dim → N×3×S×S in (-1, 1).
-    pub fn forward(&self, w: &Weights, x: &Tensor, condition: &Tensor) -> Result<Tensor> {
-        let (n, _, height, width) = x.dims4()?;
-        let maps = condition.unsqueeze(2)?.unsqueeze(3)?.broadcast_as((n, condition.dim(1)?, height, width))?;
-        let mut h = Tensor::cat(&[x, &maps.contiguous()?], 1)?;
+    pub fn forward(&self, w: &Weights, x: &Variable, condition: &Variable) -> Result<Variable> {
+        let &[n, _, height, width] = x.dims() else {
+            let problem = format!("images are needed, found shape {:?}", x.dims());
+            return Err(harness_ops::Error::Operands { operation: "generator", problem });
+        };
+        let channels = condition.elem_count() / n.max(1);
+        let tiled = expand_from(condition, [1, n * channels, height * width])?;
+        let mut h = cat_channels(&[x, &reshape(&tiled, &[n, channels, height, width])?])?;
         for layer in &self.encode {
-            h = leaky_relu(&layer.norm.forward(w, &layer.conv.forward(w, &h)?)?, 0.0)?;
+            h = layer.norm.forward(w, &layer.conv.forward(w, &h)?)?;
         }
         for [first, second] in &self.residual {
-            let inner = leaky_relu(&first.norm.forward(w, &first.conv.forward(w, &h)?)?, 0.0)?;
-            h = (h + second.norm.forward(w, &second.conv.forward(w, &inner)?)?)?;
+            let inner = first.norm.forward(w, &first.conv.forward(w, &h)?)?;
+            h = add(&h, &second.norm.forward(w, &second.conv.forward(w, &inner)?)?)?;
         }
         for layer in &self.decode {
-            h = leaky_relu(&layer.norm.forward(w, &layer.conv.forward(w, &h)?)?, 0.0)?;
+            h = layer.norm.forward(w, &layer.conv.forward(w, &h)?)?;
         }
-        Ok(self.to_rgb.forward(w, &h)?.tanh()?)
+        tanh(&self.to_rgb.forward(w, &h)?)
     }
 }

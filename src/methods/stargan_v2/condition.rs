@@ -3,9 +3,9 @@
 use super::MappingNetwork;
 use crate::experiment::settings::{Conditioning, InitScheme, StyleSource};
 use crate::methods::Result;
+use crate::methods::domains::Domains;
 use crate::methods::layers::Linear;
-use candle_core::Tensor;
-use harness_ops::{Declaration, Weights};
+use harness_ops::{Declaration, Variable, Weights, cat_channels};
 
 /// The network that makes the generator's condition from a domain and, where there is one, a latent code.
 #[derive(Debug, Clone)]
@@ -74,16 +74,16 @@ impl Condition {
         }
     }
 
-    /// `domains` one-hot N×K, `z` N×latent_dim unless the label is all there is → condition, one row per image.
-    pub fn forward(&self, w: &Weights, domains: &Tensor, z: Option<&Tensor>) -> Result<Tensor> {
+    /// `z` N×latent_dim unless the label is all there is → condition, one row per image.
+    pub fn forward(&self, w: &Weights, domains: &Domains, z: Option<&Variable>) -> Result<Variable> {
         let label_and_latent = || match z {
-            Some(z) => Tensor::cat(&[domains, z], 1),
-            None => Ok(domains.clone()),
+            Some(z) => cat_channels(&[domains.one_hot(), z]),
+            None => Ok(domains.one_hot().clone()),
         };
         match (self, z) {
-            (Condition::Plain, _) => Ok(label_and_latent()?),
+            (Condition::Plain, _) => label_and_latent(),
             (Condition::Affine(linear), _) => linear.forward(w, &label_and_latent()?),
-            (Condition::Mapping(network), Some(z)) => network.forward(w, z, domains),
+            (Condition::Mapping(network), Some(z)) => network.forward(w, z, domains.labels()),
             (Condition::Mapping(_), None) => Err(harness_ops::Error::Operands {
                 operation: "mapping_network",
                 problem: "a latent code is needed, found none".into(),

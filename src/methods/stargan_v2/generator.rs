@@ -3,8 +3,7 @@
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
 use crate::methods::layers::{AdainResBlk, Conv2d, InstanceNorm, ResBlk};
-use candle_core::Tensor;
-use harness_ops::{Declaration, Weights, leaky_relu};
+use harness_ops::{Declaration, Variable, Weights};
 
 /// Sizes of the generator.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +55,7 @@ impl Generator {
             from_rgb: Conv2d::new("from_rgb", [3, base_channels], 3, 1),
             encode: encode.collect(),
             decode: decode.collect(),
-            to_rgb_norm: InstanceNorm::new("to_rgb.0", base_channels),
+            to_rgb_norm: InstanceNorm::new("to_rgb.0", base_channels).leaky_relu(0.2),
             to_rgb: Conv2d::new("to_rgb.2", [base_channels, 3], 1, 0),
         }
     }
@@ -73,7 +72,7 @@ impl Generator {
     }
 
     /// `x` N×3×S×S in [-1, 1], `style` N×style_dim → N×3×S×S, not clamped.
-    pub fn forward(&self, w: &Weights, x: &Tensor, style: &Tensor) -> Result<Tensor> {
+    pub fn forward(&self, w: &Weights, x: &Variable, style: &Variable) -> Result<Variable> {
         let mut h = self.from_rgb.forward(w, x)?;
         for block in &self.encode {
             h = block.forward(w, &h)?;
@@ -81,6 +80,6 @@ impl Generator {
         for block in &self.decode {
             h = block.forward(w, &h, style)?;
         }
-        self.to_rgb.forward(w, &leaky_relu(&self.to_rgb_norm.forward(w, &h)?, 0.2)?)
+        self.to_rgb.forward(w, &self.to_rgb_norm.forward(w, &h)?)
     }
 }

@@ -1,11 +1,10 @@
 //! Mapping network F(z, y): StarGAN v2, appendix A, table 6; names of the official state dict.
 
-use super::branch::select_branch;
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
+use crate::methods::domains::select_branch;
 use crate::methods::layers::Linear;
-use candle_core::Tensor;
-use harness_ops::{Declaration, Weights, leaky_relu};
+use harness_ops::{Declaration, Variable, Weights, relu};
 
 /// Four shared layers, then four per domain, ReLU between them.
 #[derive(Debug, Clone)]
@@ -36,17 +35,17 @@ impl MappingNetwork {
         out
     }
 
-    /// `z` N×latent_dim, `domains` one-hot N×K → style codes N×style_dim of those domains.
-    pub fn forward(&self, w: &Weights, z: &Tensor, domains: &Tensor) -> Result<Tensor> {
+    /// `z` N×latent_dim, `labels` N → style codes N×style_dim of those domains.
+    pub fn forward(&self, w: &Weights, z: &Variable, labels: &[u32]) -> Result<Variable> {
         let mut h = z.clone();
         for layer in &self.shared {
-            h = leaky_relu(&layer.forward(w, &h)?, 0.0)?;
+            h = relu(&layer.forward(w, &h)?)?;
         }
-        let branch = |layers: &Vec<Linear>| -> Result<Tensor> {
+        let branch = |layers: &Vec<Linear>| -> Result<Variable> {
             let (last, hidden) = layers.split_last().expect("invariant: a branch has four layers");
-            let h = hidden.iter().try_fold(h.clone(), |h, layer| leaky_relu(&layer.forward(w, &h)?, 0.0))?;
+            let h = hidden.iter().try_fold(h.clone(), |h, layer| relu(&layer.forward(w, &h)?))?;
             last.forward(w, &h)
         };
-        select_branch(&self.unshared.iter().map(branch).collect::<Result<Vec<_>>>()?, domains)
+        select_branch(&self.unshared.iter().map(branch).collect::<Result<Vec<_>>>()?, labels)
     }
 }

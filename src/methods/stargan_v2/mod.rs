@@ -10,10 +10,10 @@
 //! | one training iteration | `step` |
 //! | networks of a configuration | `model` |
 
-mod branch;
 mod condition;
 mod discriminator;
 mod generator;
+mod inputs;
 mod mapping_network;
 mod model;
 mod step;

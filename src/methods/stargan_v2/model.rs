@@ -1,14 +1,14 @@
 //! The networks of one configuration, and translation with them.
 
-use super::branch::one_hot;
 use super::condition::{Condition, ConditionConfig};
 use super::{Generator, GeneratorConfig, StyleEncoder, TrunkConfig, discriminator};
 use crate::experiment::settings::{Architecture, RunSpec, Settings, StyleSource};
 use crate::methods::discriminator::Discriminator;
+use crate::methods::domains::Domains;
 use crate::methods::trained::Trained;
 use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result, stargan};
 use candle_core::{DType, Device, Tensor};
-use harness_ops::{AdamConfig, Declaration, Parameters, Weights};
+use harness_ops::{AdamConfig, Declaration, Parameters, Variable, Weights};
 use std::collections::HashMap;
 
 /// Generator of either family; both take an image and a condition vector.
@@ -19,7 +19,7 @@ pub(super) enum AnyGenerator {
 }
 
 impl AnyGenerator {
-    pub(super) fn forward(&self, w: &Weights, x: &Tensor, condition: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, w: &Weights, x: &Variable, condition: &Variable) -> Result<Variable> {
         match self {
             AnyGenerator::Stargan(network) => network.forward(w, x, condition),
             AnyGenerator::StarganV2(network) => network.forward(w, x, condition),
@@ -153,23 +153,17 @@ impl StarganV2 {
         loss.lambda_sty > 0.0 || loss.lambda_cyc > 0.0 || (phases.reference && phases.reference_trains_style_encoder)
     }
 
-    /// One-hot rows of domain labels.
+    /// Domain labels as the networks take them.
     ///
     /// # Errors
     /// A label that is no domain.
-    pub(super) fn one_hot(&self, labels: &[u32]) -> Result<Tensor> {
-        if let Some(label) = labels.iter().find(|&&label| label as usize >= self.domains) {
-            return Err(harness_ops::Error::Operands {
-                operation: "one_hot",
-                problem: format!("there are {} domains, found label {label}", self.domains),
-            });
-        }
-        one_hot(labels, self.domains, self.dtype, &self.device)
+    pub(super) fn labelled(&self, labels: &[u32]) -> Result<Domains> {
+        Domains::new(labels, self.domains, self.dtype, &self.device)
     }
 
     /// Images or codes in the network's number type.
-    pub(super) fn cast(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.to_device(&self.device)?.to_dtype(self.dtype)?)
+    pub(super) fn cast(&self, x: &Tensor) -> Result<Variable> {
+        Ok(Variable::constant(x.to_device(&self.device)?.to_dtype(self.dtype)?))
     }
 }
 
@@ -193,14 +187,14 @@ impl Method for StarganV2 {
     }
 
     fn translate(&self, x: &Tensor, _y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor> {
-        let domains = self.one_hot(y_trg)?;
+        let domains = self.labelled(y_trg)?;
         let condition = match (guidance, &self.style_encoder) {
             (Guidance::Label, _) => self.condition.0.forward(&self.condition.1.averaged(), &domains, None)?,
             (Guidance::Latent(z), _) => {
                 self.condition.0.forward(&self.condition.1.averaged(), &domains, Some(&self.cast(z)?))?
             }
             (Guidance::Reference(reference), Some((encoder, trained))) => {
-                encoder.forward(&trained.averaged(), &self.cast(reference)?, &domains)?
+                encoder.forward(&trained.averaged(), &self.cast(reference)?, domains.labels())?
             }
             (Guidance::Reference(_), None) => {
                 return Err(harness_ops::Error::Operands {
@@ -209,13 +203,14 @@ impl Method for StarganV2 {
                 });
             }
         };
-        self.generator.0.forward(&self.generator.1.averaged(), &self.cast(x)?, &condition)
+        Ok(self.generator.0.forward(&self.generator.1.averaged(), &self.cast(x)?, &condition)?.value().clone())
     }
 
     fn reconstruct(&self, x: &Tensor, translated: &Tensor, y_src: &[u32], _y_trg: &[u32]) -> Result<Tensor> {
-        let domains = self.one_hot(y_src)?;
+        let domains = self.labelled(y_src)?;
         let condition = self.source_condition(&self.cast(x)?, &domains, &|trained| trained.averaged())?;
-        self.generator.0.forward(&self.generator.1.averaged(), &self.cast(translated)?, &condition)
+        let output = self.generator.0.forward(&self.generator.1.averaged(), &self.cast(translated)?, &condition)?;
+        Ok(output.value().clone())
     }
 
     fn state(&self) -> Result<HashMap<String, Tensor>> {

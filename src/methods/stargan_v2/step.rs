@@ -2,33 +2,17 @@
 //! discriminator with reference codes, generator likewise, then the averages.
 
 use super::StarganV2;
+use super::inputs::Inputs;
 use crate::experiment::settings::{GradientPenalty, LrSchedule, StyleSource};
+use crate::methods::domains::Domains;
 use crate::methods::losses::{
     adversarial_fake, adversarial_generator, adversarial_real, r1_penalty, wgan_gradient_penalty,
 };
 use crate::methods::trained::Trained;
 use crate::methods::{Batch, Losses, Result};
 use candle_core::Tensor;
-use candle_core::backprop::GradStore;
 use harness_ops::random::Key;
-use harness_ops::{Weights, l1_mean};
-
-/// Tensors of one iteration, in the network's number type.
-pub(super) struct Inputs {
-    pub x_src: Tensor,
-    pub x_ref: Tensor,
-    pub x_ref2: Tensor,
-    /// Source domains, one-hot N×K.
-    pub y_src: Tensor,
-    /// Source domains as labels, N.
-    pub labels_src: Tensor,
-    /// Target domains, one-hot N×K.
-    pub y_trg: Tensor,
-    /// Target domains as labels, N.
-    pub labels_trg: Tensor,
-    /// Two latent codes per image, N×latent_dim.
-    pub z: [Tensor; 2],
-}
+use harness_ops::{Gradients, Variable, Weights, add, affine, cross_entropy, expand_from, l1_mean, mul, reshape};
 
 /// Where the codes of one half of an iteration come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +21,12 @@ pub(super) enum Phase {
     Sampled,
     /// The style encoder on reference images.
     Reference,
+}
+
+/// A loss and the terms it is made of.
+pub(super) struct Objective {
+    pub loss: Variable,
+    pub terms: Vec<(&'static str, Variable)>,
 }
 
 /// Weights a function should use: tracked, detached or averaged.
@@ -55,16 +45,18 @@ impl StarganV2 {
         let lr = self.lr_factor(iteration);
         let mut losses = Losses::new();
         for &phase in phases {
-            let (loss, terms) = self.discriminator_loss(iteration, inputs, phase)?;
-            self.discriminator.1.step(&loss.backward()?, lr)?;
-            self.record(&mut losses, "D", phase, loss, terms);
+            let (gradients, values) =
+                self.differentiate(inputs, |part| self.discriminator_loss(iteration, part, phase))?;
+            self.discriminator.1.step(&gradients, lr)?;
+            self.record(&mut losses, "D", phase, values);
         }
         if (iteration + 1).is_multiple_of(self.settings.optimizer.n_critic) {
             let lambda_ds = self.lambda_ds(iteration);
             for &phase in phases {
-                let (loss, terms) = self.generator_loss(inputs, phase, lambda_ds)?;
-                self.update_generator(&loss.backward()?, phase, lr)?;
-                self.record(&mut losses, "G", phase, loss, terms);
+                let (gradients, values) =
+                    self.differentiate(inputs, |part| self.generator_loss(part, phase, lambda_ds))?;
+                self.update_generator(&gradients, phase, lr)?;
+                self.record(&mut losses, "G", phase, values);
             }
             if self.settings.loss.lambda_ds > 0.0 {
                 losses.push(("G/lambda_ds".into(), Tensor::new(lambda_ds, &self.device)?));
@@ -92,50 +84,57 @@ impl StarganV2 {
         }
     }
 
-    pub(super) fn inputs(&self, iteration: u64, batch: &Batch) -> Result<Inputs> {
-        let shape = (batch.y_src.len(), self.settings.style.latent_dim);
-        let latent = |purpose| Key::new(self.seed, purpose).normal(iteration, shape, self.dtype, &self.device);
-        Ok(Inputs {
-            x_src: self.cast(&batch.x_src)?,
-            x_ref: self.cast(&batch.x_ref)?,
-            x_ref2: self.cast(&batch.x_ref2)?,
-            y_src: self.one_hot(&batch.y_src)?,
-            labels_src: Tensor::new(batch.y_src.as_slice(), &self.device)?,
-            y_trg: self.one_hot(&batch.y_ref)?,
-            labels_trg: Tensor::new(batch.y_ref.as_slice(), &self.device)?,
-            z: [latent("latent")?, latent("latent2")?],
-        })
+    /// Gradients and values of an objective that is a mean over the images of a batch. The batch goes through in
+    /// `gradient_accumulation` parts; their weighted sum is what the whole batch at once would give.
+    fn differentiate(
+        &self,
+        inputs: &Inputs,
+        objective: impl Fn(&Inputs) -> Result<Objective>,
+    ) -> Result<(Gradients, Vec<(&'static str, Tensor)>)> {
+        let mut gradients = Gradients::default();
+        let mut values: Vec<(&'static str, Variable)> = Vec::new();
+        for part in inputs.parts(self.settings.train.gradient_accumulation)? {
+            let share = part.len() as f64 / inputs.len() as f64;
+            let Objective { loss, terms } = objective(&part)?;
+            let terms = terms.into_iter().chain([("loss", loss.clone())]);
+            let terms = terms.map(|(name, value)| Ok((name, affine(&value.detach(), share, 0.0)?)));
+            let terms = terms.collect::<Result<Vec<_>>>()?;
+            if values.is_empty() {
+                values = terms;
+            } else {
+                for ((_, sum), (_, value)) in values.iter_mut().zip(terms) {
+                    *sum = add(sum, &value)?;
+                }
+            }
+            gradients.merge(affine(&loss, share, 0.0)?.backward()?)?;
+        }
+        Ok((gradients, values.into_iter().map(|(name, value)| (name, value.value().clone())).collect()))
     }
 
     /// The condition that leads to the target domain; `second` takes the second code of the image.
-    fn target_condition(&self, inputs: &Inputs, phase: Phase, second: bool, view: View) -> Result<Tensor> {
+    fn target_condition(&self, inputs: &Inputs, phase: Phase, second: bool, view: View) -> Result<Variable> {
         if let (Phase::Reference, Some((encoder, trained))) = (phase, &self.style_encoder) {
             let reference = if second { &inputs.x_ref2 } else { &inputs.x_ref };
-            return encoder.forward(&view(trained), reference, &inputs.y_trg);
+            return encoder.forward(&view(trained), reference, inputs.y_trg.labels());
         }
         let z = (self.settings.style.source != StyleSource::Label).then(|| &inputs.z[usize::from(second)]);
         self.condition.0.forward(&view(&self.condition.1), &inputs.y_trg, z)
     }
 
     /// The condition that leads back to the source image: its own style, its label and latent code, or its label.
-    pub(super) fn source_condition(&self, x: &Tensor, y_src: &Tensor, view: View) -> Result<Tensor> {
+    pub(super) fn source_condition(&self, x: &Variable, y_src: &Domains, view: View) -> Result<Variable> {
         if let Some((encoder, trained)) = &self.style_encoder {
-            return encoder.forward(&view(trained), x, y_src);
+            return encoder.forward(&view(trained), x, y_src.labels());
         }
         let z = match &self.latent_encoder {
-            Some((encoder, trained)) => Some(encoder.forward(&view(trained), x, &single_branch(y_src)?)?),
+            Some((encoder, trained)) => Some(encoder.forward(&view(trained), x, &single_branch(y_src))?),
             None => None,
         };
         self.condition.0.forward(&view(&self.condition.1), y_src, z.as_ref())
     }
 
     /// Discriminator loss and its terms; gradients reach the discriminator alone.
-    pub(super) fn discriminator_loss(
-        &self,
-        iteration: u64,
-        inputs: &Inputs,
-        phase: Phase,
-    ) -> Result<(Tensor, Vec<(&'static str, Tensor)>)> {
+    pub(super) fn discriminator_loss(&self, iteration: u64, inputs: &Inputs, phase: Phase) -> Result<Objective> {
         let (network, trained) = &self.discriminator;
         let weights = trained.tracked();
         let settings = &self.settings.loss;
@@ -157,43 +156,39 @@ impl StarganV2 {
             // One critic (ACGAN): between the source and its translation, as StarGAN does. One critic per domain: both
             // ends must belong to the target domain, so the real end is the reference image.
             let real = if network.multi_task { &inputs.x_ref } else { &inputs.x_src };
-            let mixed = self.interpolate(iteration, phase, real, &fake)?;
+            let mixed = self.interpolate(iteration, phase, inputs.first, [real, &fake])?;
             let (_, gradient) = network.forward_with_input_gradient(&weights, &mixed, &inputs.y_trg)?;
             penalty = Some((settings.lambda_gp, wgan_gradient_penalty(&gradient)?));
         }
 
         let real = adversarial_real(settings.adversarial, &real_verdict.logits)?;
         let fake = adversarial_fake(settings.adversarial, &fake_verdict.logits)?;
-        let mut loss = (&real + &fake)?;
+        let mut loss = add(&real, &fake)?;
         let mut terms = vec![("real", real), ("fake", fake)];
         if let Some((weight, penalty)) = penalty {
-            loss = (loss + (&penalty * weight)?)?;
+            loss = add(&loss, &affine(&penalty, weight, 0.0)?)?;
             terms.push(("reg", penalty));
         }
         if let (true, Some(classes)) = (settings.lambda_cls > 0.0, &real_verdict.classes) {
-            let cls = candle_nn::loss::cross_entropy(classes, &inputs.labels_src)?;
-            loss = (loss + (&cls * settings.lambda_cls)?)?;
+            let cls = cross_entropy(classes, inputs.y_src.labels())?;
+            loss = add(&loss, &affine(&cls, settings.lambda_cls, 0.0)?)?;
             terms.push(("cls", cls));
         }
-        Ok((loss, terms))
+        Ok(Objective { loss, terms })
     }
 
-    /// Points at random between pairs of images.
-    fn interpolate(&self, iteration: u64, phase: Phase, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    /// Points at random between pairs of images; constants. `first` is the place of the first pair in the batch.
+    fn interpolate(&self, iteration: u64, phase: Phase, first: usize, [a, b]: [&Variable; 2]) -> Result<Variable> {
         let key = Key::new(self.seed, if phase == Phase::Sampled { "interpolate" } else { "interpolate_reference" });
-        let n = a.dim(0)?;
-        let share: Vec<f64> = (0..n).map(|i| key.stream(iteration, i as u32).uniform()).collect();
-        let share = Tensor::from_vec(share, (n, 1, 1, 1), &self.device)?.to_dtype(self.dtype)?;
-        Ok((a.broadcast_mul(&share)? + b.broadcast_mul(&(1.0 - &share)?)?)?)
+        let n = a.dims().first().copied().unwrap_or(0);
+        let share: Vec<f64> = (first..first + n).map(|i| key.stream(iteration, i as u32).uniform()).collect();
+        let share = Variable::constant(Tensor::from_vec(share, n, &self.device)?.to_dtype(self.dtype)?);
+        let share = reshape(&expand_from(&share, [1, n, a.elem_count() / n.max(1)])?, a.dims())?;
+        add(&mul(&a.detach(), &share)?, &mul(&b.detach(), &affine(&share, -1.0, 1.0)?)?)
     }
 
     /// Loss of generator, mapping network and encoders, and its terms; none of it reaches the discriminator.
-    pub(super) fn generator_loss(
-        &self,
-        inputs: &Inputs,
-        phase: Phase,
-        lambda_ds: f64,
-    ) -> Result<(Tensor, Vec<(&'static str, Tensor)>)> {
+    pub(super) fn generator_loss(&self, inputs: &Inputs, phase: Phase, lambda_ds: f64) -> Result<Objective> {
         let settings = &self.settings.loss;
         // The reference half trains the generator alone, so nothing is recorded for the other networks.
         let others: View = match phase {
@@ -202,7 +197,7 @@ impl StarganV2 {
         };
         let generator = self.generator.1.tracked();
         let generate =
-            |weights: &Weights, x: &Tensor, condition: &Tensor| self.generator.0.forward(weights, x, condition);
+            |weights: &Weights, x: &Variable, condition: &Variable| self.generator.0.forward(weights, x, condition);
 
         let condition = self.target_condition(inputs, phase, false, others)?;
         let fake = generate(&generator, &inputs.x_src, &condition)?;
@@ -210,41 +205,41 @@ impl StarganV2 {
         let adv = adversarial_generator(settings.adversarial, &verdict.logits)?;
         let mut loss = adv.clone();
         let mut terms = vec![("adv", adv)];
-        let mut add = |name, weight: f64, term: Tensor| -> Result<()> {
-            loss = (&loss + (&term * weight)?)?;
+        let mut include = |name, weight: f64, term: Variable| -> Result<()> {
+            loss = add(&loss, &affine(&term, weight, 0.0)?)?;
             terms.push((name, term));
             Ok(())
         };
 
         if let (true, Some(classes)) = (settings.lambda_cls > 0.0, &verdict.classes) {
-            add("cls", settings.lambda_cls, candle_nn::loss::cross_entropy(classes, &inputs.labels_trg)?)?;
+            include("cls", settings.lambda_cls, cross_entropy(classes, inputs.y_trg.labels())?)?;
         }
         // Style reconstruction (equation 2).
         if let (true, Some((encoder, trained))) = (settings.lambda_sty > 0.0, &self.style_encoder) {
-            let style = encoder.forward(&others(trained), &fake, &inputs.y_trg)?;
-            add("sty", settings.lambda_sty, l1_mean(&style, &condition)?)?;
+            let style = encoder.forward(&others(trained), &fake, inputs.y_trg.labels())?;
+            include("sty", settings.lambda_sty, l1_mean(&style, &condition)?)?;
         }
         // Latent reconstruction (configuration D).
         if let (true, Some((encoder, trained))) = (settings.lambda_latent > 0.0, &self.latent_encoder) {
-            let z = encoder.forward(&others(trained), &fake, &single_branch(&inputs.y_trg)?)?;
-            add("latent", settings.lambda_latent, l1_mean(&z, &inputs.z[0])?)?;
+            let z = encoder.forward(&others(trained), &fake, &single_branch(&inputs.y_trg))?;
+            include("latent", settings.lambda_latent, l1_mean(&z, &inputs.z[0])?)?;
         }
         // Diversity sensitivity (equation 3), to be maximised; the second image is a constant.
         if settings.lambda_ds > 0.0 {
             let condition2 = self.target_condition(inputs, phase, true, &Trained::detached)?;
             let fake2 = generate(&self.generator.1.detached(), &inputs.x_src, &condition2)?;
-            add("ds", -lambda_ds, l1_mean(&fake, &fake2)?)?;
+            include("ds", -lambda_ds, l1_mean(&fake, &fake2)?)?;
         }
         // Cycle consistency (equation 4).
         if settings.lambda_cyc > 0.0 {
             let back = self.source_condition(&inputs.x_src, &inputs.y_src, others)?;
             let reconstruction = generate(&generator, &fake, &back)?;
-            add("cyc", settings.lambda_cyc, l1_mean(&reconstruction, &inputs.x_src)?)?;
+            include("cyc", settings.lambda_cyc, l1_mean(&reconstruction, &inputs.x_src)?)?;
         }
-        Ok((loss, terms))
+        Ok(Objective { loss, terms })
     }
 
-    fn update_generator(&mut self, gradients: &GradStore, phase: Phase, lr: f64) -> Result<()> {
+    fn update_generator(&mut self, gradients: &Gradients, phase: Phase, lr: f64) -> Result<()> {
         self.generator.1.step(gradients, lr)?;
         if phase == Phase::Sampled {
             self.condition.1.step(gradients, lr)?;
@@ -261,26 +256,17 @@ impl StarganV2 {
     }
 
     /// Names losses as the official code does, for example `D/latent_real`.
-    fn record(
-        &self,
-        losses: &mut Losses,
-        network: &str,
-        phase: Phase,
-        loss: Tensor,
-        terms: Vec<(&'static str, Tensor)>,
-    ) {
+    fn record(&self, losses: &mut Losses, network: &str, phase: Phase, values: Vec<(&'static str, Tensor)>) {
         let phase = match (phase, self.settings.style.source) {
             (Phase::Reference, _) => "ref",
             (Phase::Sampled, StyleSource::Label) => "label",
             (Phase::Sampled, _) => "latent",
         };
-        for (name, value) in terms.into_iter().chain([("loss", loss)]) {
-            losses.push((format!("{network}/{phase}_{name}"), value.detach()));
-        }
+        losses.extend(values.into_iter().map(|(name, value)| (format!("{network}/{phase}_{name}"), value)));
     }
 }
 
-/// The one-hot selector of a network with one branch for all domains.
-fn single_branch(domains: &Tensor) -> Result<Tensor> {
-    Ok(Tensor::ones((domains.dim(0)?, 1), domains.dtype(), domains.device())?)
+/// The branch of each sample in a network with one for all domains.
+fn single_branch(domains: &Domains) -> Vec<u32> {
+    vec![0; domains.labels().len()]
 }

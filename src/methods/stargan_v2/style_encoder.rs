@@ -1,12 +1,11 @@
 //! Style encoder E(x, y): StarGAN v2, appendix A, table 7; names of the official state dict.
 
-use super::branch::select_branch;
 use super::trunk::{TrunkConfig, trunk};
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
+use crate::methods::domains::select_branch;
 use crate::methods::layers::{Linear, Stage, declare_stages, forward_stages};
-use candle_core::Tensor;
-use harness_ops::{Declaration, Weights};
+use harness_ops::{Declaration, Variable, Weights, reshape};
 
 /// A shared convolutional trunk and one linear layer per domain.
 #[derive(Debug, Clone)]
@@ -31,10 +30,11 @@ impl StyleEncoder {
         out
     }
 
-    /// `x` N×3×S×S in [-1, 1], `domains` one-hot N×branches → codes N×output_dim.
-    pub fn forward(&self, w: &Weights, x: &Tensor, domains: &Tensor) -> Result<Tensor> {
-        let features = forward_stages(&self.shared, w, x)?.flatten_from(1)?;
-        let branches = self.unshared.iter().map(|layer| layer.forward(w, &features)).collect::<Result<Vec<_>>>()?;
-        select_branch(&branches, domains)
+    /// `x` N×3×S×S in [-1, 1], `branches` one index per image → codes N×output_dim.
+    pub fn forward(&self, w: &Weights, x: &Variable, branches: &[u32]) -> Result<Variable> {
+        let features = forward_stages(&self.shared, w, x)?;
+        let features = reshape(&features, &[branches.len(), features.elem_count() / branches.len().max(1)])?;
+        let codes = self.unshared.iter().map(|layer| layer.forward(w, &features)).collect::<Result<Vec<_>>>()?;
+        select_branch(&codes, branches)
     }
 }

@@ -2,11 +2,13 @@
 //! differences.
 
 use super::StarganV2;
-use super::step::{Inputs, Phase};
+use super::inputs::Inputs;
+use super::step::{Objective, Phase};
 use crate::experiment::settings::{RunSpec, Settings};
 use crate::methods::golden::{self, ForwardCase, StepCase};
 use crate::methods::trained::Trained;
 use candle_core::{DType, Device, Tensor};
+use harness_ops::Variable;
 use std::collections::HashMap;
 
 fn spec(settings: Settings) -> RunSpec {
@@ -27,9 +29,9 @@ fn model_by_rule(settings: Settings, domains: usize, dtype: DType) -> StarganV2 
     let mut model = StarganV2::new(&spec(settings), domains, dtype, &Device::Cpu).unwrap();
     let mut state = HashMap::new();
     for network in model.networks() {
-        for (key, var) in network.parameters().iter() {
+        for (key, leaf) in network.parameters().iter() {
             let name = format!("{}.{key}", network.name());
-            let value = golden::parameter(&name, var.dims(), dtype);
+            let value = golden::parameter(&name, leaf.dims(), dtype);
             state.insert(format!("nets.{name}"), value.clone());
             state.insert(format!("nets_ema.{name}"), value);
         }
@@ -39,21 +41,19 @@ fn model_by_rule(settings: Settings, domains: usize, dtype: DType) -> StarganV2 
 }
 
 fn inputs(model: &StarganV2, image_size: usize, batch: usize, dtype: DType) -> Inputs {
-    let image = |name| golden::input(name, &[batch, 3, image_size, image_size], dtype);
-    let code = |name| golden::input(name, &[batch, 16], dtype);
+    let image = |name| Variable::constant(golden::input(name, &[batch, 3, image_size, image_size], dtype));
+    let code = |name| Variable::constant(golden::input(name, &[batch, 16], dtype));
     let domains = model.domains as u32;
     let source: Vec<u32> = (0..batch as u32).map(|i| i % domains).collect();
     let target: Vec<u32> = (0..batch as u32).map(|i| (i + 1) % domains).collect();
-    let labels = |labels: &[u32]| Tensor::new(labels, &Device::Cpu).unwrap();
     Inputs {
         x_src: image("x_real"),
         x_ref: image("x_ref"),
         x_ref2: image("x_ref2"),
-        y_src: model.one_hot(&source).unwrap(),
-        labels_src: labels(&source),
-        y_trg: model.one_hot(&target).unwrap(),
-        labels_trg: labels(&target),
+        y_src: model.labelled(&source).unwrap(),
+        y_trg: model.labelled(&target).unwrap(),
         z: [code("z_trg"), code("z_trg2")],
+        first: 0,
     }
 }
 
@@ -94,14 +94,14 @@ fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
     let inputs = inputs(&model, case.img_size, case.batch, dtype);
     for (half, reference) in &case.gradients_at_initial_weights {
         let phase = if half.ends_with("_ref") { Phase::Reference } else { Phase::Sampled };
-        let (loss, terms) = if half.starts_with("d_") {
+        let Objective { loss, terms } = if half.starts_with("d_") {
             model.discriminator_loss(0, &inputs, phase).unwrap()
         } else {
             model.generator_loss(&inputs, phase, case.lambda_ds).unwrap()
         };
-        close(&format!("{half} loss"), scalar(&loss), reference.scalars["loss"], tolerances.0[0]);
+        close(&format!("{half} loss"), scalar(loss.value()), reference.scalars["loss"], tolerances.0[0]);
         for (name, term) in &terms {
-            close(&format!("{half} {name}"), scalar(term), reference.scalars[*name], tolerances.0[0]);
+            close(&format!("{half} {name}"), scalar(term.value()), reference.scalars[*name], tolerances.0[0]);
         }
         let gradients = loss.backward().unwrap();
         let largest = reference.gradients.values().map(|g| g.l2).fold(0.0, f64::max);
@@ -148,7 +148,7 @@ fn check_iterations(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
         let squares = trained
             .parameters()
             .iter()
-            .map(|(key, _)| scalar(&weights.get(key).unwrap().sqr().unwrap().sum_all().unwrap()));
+            .map(|(key, _)| scalar(&weights.get(key).unwrap().value().sqr().unwrap().sum_all().unwrap()));
         squares.sum::<f64>().sqrt()
     };
     for network in model.networks() {
@@ -219,7 +219,7 @@ fn golden_forward() {
         let weights = |network: &str| model.networks().find(|n| n.name() == network).unwrap().detached();
         let style = model.condition.0.forward(&weights("mapping_network"), &inputs.y_trg, Some(&inputs.z[0])).unwrap();
         let (encoder, _) = model.style_encoder.as_ref().unwrap();
-        let encoded = encoder.forward(&weights("style_encoder"), &inputs.x_ref, &inputs.y_trg).unwrap();
+        let encoded = encoder.forward(&weights("style_encoder"), &inputs.x_ref, inputs.y_trg.labels()).unwrap();
         let generate = |style| model.generator.0.forward(&weights("generator"), &inputs.x_src, style).unwrap();
         let verdict = model.discriminator.0.forward(&weights("discriminator"), &inputs.x_src, &inputs.y_src).unwrap();
         let outputs = [
@@ -230,7 +230,7 @@ fn golden_forward() {
             ("discriminator(x_real, y_org)", verdict.logits),
         ];
         for (output, tensor) in outputs {
-            case.outputs[output].check(&format!("{name} {output}"), &tensor, 1e-4, 1e-4);
+            case.outputs[output].check(&format!("{name} {output}"), tensor.value(), 1e-4, 1e-4);
         }
     }
 }
@@ -241,42 +241,47 @@ mod penalties {
     use super::*;
     use crate::experiment::settings::{Architecture, DiscriminatorHead, InitScheme};
     use crate::methods::discriminator::Discriminator;
+    use crate::methods::domains::Domains;
     use crate::methods::losses::{r1_penalty, wgan_gradient_penalty};
     use crate::methods::{Result, stargan, stargan_v2};
     use harness_ops::Parameters;
 
-    fn check(network: &Discriminator, penalty: fn(&Tensor) -> Result<Tensor>) {
+    fn check(network: &Discriminator, penalty: fn(&Variable) -> Result<Variable>) {
         let declarations = network.declarations(InitScheme::Pytorch);
         let parameters = Parameters::init(&declarations, "discriminator", 3, DType::F64, &Device::Cpu).unwrap();
-        let x = golden::input("penalty", &[3, 3, 16, 16], DType::F64);
-        let domains = stargan_v2::branch::one_hot(&[0, 2, 1], 3, DType::F64, &Device::Cpu).unwrap();
+        let x = Variable::constant(golden::input("penalty", &[3, 3, 16, 16], DType::F64));
+        let domains = Domains::new(&[0, 2, 1], 3, DType::F64, &Device::Cpu).unwrap();
         let value = |weights: &harness_ops::Weights| {
             let (_, gradient) = network.forward_with_input_gradient(weights, &x, &domains).unwrap();
             penalty(&gradient).unwrap()
         };
 
-        // First order: the explicit input gradient against backward().
-        let tracked = candle_core::Var::from_tensor(&x).unwrap();
-        let verdict = network.forward(&parameters.detached(), tracked.as_tensor(), &domains).unwrap();
-        let by_backward = verdict.logits.sum_all().unwrap().backward().unwrap();
-        let (_, explicit) = network.forward_with_input_gradient(&parameters.detached(), &x, &domains).unwrap();
-        let difference = (by_backward.get(&tracked).unwrap() - &explicit).unwrap().abs().unwrap().max_all().unwrap();
-        assert!(scalar(&difference) < 1e-13, "input gradient differs by {}", scalar(&difference));
+        // First order: the input gradient along a random direction.
+        let (_, gradient) = network.forward_with_input_gradient(&parameters.detached(), &x, &domains).unwrap();
+        let direction = golden::input("direction", x.dims(), DType::F64);
+        let h = 1e-6;
+        let logits = |offset: f64| {
+            let x = Variable::constant((x.value() + (&direction * offset).unwrap()).unwrap());
+            scalar(&network.forward(&parameters.detached(), &x, &domains).unwrap().logits.value().sum_all().unwrap())
+        };
+        let numeric = (logits(h) - logits(-h)) / (2.0 * h);
+        let analytic = scalar(&(gradient.value() * &direction).unwrap().sum_all().unwrap());
+        assert!((numeric - analytic).abs() < 1e-6 * numeric.abs().max(1.0), "{analytic}, central difference {numeric}");
 
         // Second order: every parameter in one random direction each.
         let gradients = value(&parameters.tracked()).backward().unwrap();
-        let h = 1e-6;
-        for (name, var) in parameters.iter() {
-            let original = var.as_detached_tensor().copy().unwrap();
-            let direction = golden::input(&format!("direction.{name}"), var.dims(), DType::F64);
+        for (name, leaf) in parameters.iter() {
+            let original = leaf.value().copy().unwrap();
+            let direction = golden::input(&format!("direction.{name}"), leaf.dims(), DType::F64);
             let at = |offset: f64| {
-                var.set(&(&original + (&direction * offset).unwrap()).unwrap()).unwrap();
-                scalar(&value(&parameters.detached()))
+                parameters.set(name, &(&original + (&direction * offset).unwrap()).unwrap()).unwrap();
+                scalar(value(&parameters.detached()).value())
             };
             let numeric = (at(h) - at(-h)) / (2.0 * h);
-            var.set(&original).unwrap();
-            let analytic =
-                gradients.get(var).map_or(0.0, |gradient| scalar(&(gradient * &direction).unwrap().sum_all().unwrap()));
+            parameters.set(name, &original).unwrap();
+            let analytic = gradients
+                .get(leaf)
+                .map_or(0.0, |gradient| scalar(&(gradient * &direction).unwrap().sum_all().unwrap()));
             let scale = numeric.abs().max(1e-4);
             assert!((numeric - analytic).abs() / scale < 1e-5, "{name}: {analytic}, central difference {numeric}");
         }

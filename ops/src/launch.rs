@@ -1,0 +1,56 @@
+//! How operations reach their kernels: operands are checked, made contiguous and handed over as slices.
+
+use crate::kernel::Element;
+use crate::{Error, Result};
+use candle_core::{DType, Device, Shape, Storage, Tensor, WithDType};
+
+/// One operation's body. A kernel reads contiguous operands of one float type and makes one contiguous result.
+pub(crate) trait Kernel {
+    /// Name in error messages.
+    fn name(&self) -> &'static str;
+
+    /// The body on the processor.
+    fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T>;
+}
+
+/// Runs `kernel` on `operands`; the result has `shape`.
+///
+/// # Errors
+/// Operands of different or unsupported types or devices.
+pub(crate) fn launch<K: Kernel>(kernel: &K, operands: &[&Tensor], shape: impl Into<Shape>) -> Result<Tensor> {
+    match operands.first().map(|operand| operand.dtype()) {
+        Some(DType::F32) => on_cpu::<f32, K>(kernel, operands, shape.into()),
+        Some(DType::F64) => on_cpu::<f64, K>(kernel, operands, shape.into()),
+        _ => Err(unsupported(kernel.name(), operands)),
+    }
+}
+
+fn on_cpu<T: Element + WithDType, K: Kernel>(kernel: &K, operands: &[&Tensor], shape: Shape) -> Result<Tensor> {
+    if operands.iter().any(|operand| operand.dtype() != T::DTYPE || !operand.device().is_cpu()) {
+        return Err(unsupported(kernel.name(), operands));
+    }
+    let contiguous = operands.iter().map(|operand| operand.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
+    let storages: Vec<_> = contiguous.iter().map(|operand| operand.storage_and_layout()).collect();
+    let mut slices = Vec::with_capacity(storages.len());
+    for (storage, layout) in &storages {
+        let (Storage::Cpu(storage), Some((start, end))) = (&**storage, layout.contiguous_offsets()) else {
+            return Err(unsupported(kernel.name(), operands));
+        };
+        slices.push(&storage.as_slice::<T>()?[start..end]);
+    }
+    let result = kernel.cpu(&slices);
+    debug_assert_eq!(result.len(), shape.elem_count(), "{}", kernel.name());
+    Ok(Tensor::from_vec(result, shape, &Device::Cpu)?)
+}
+
+/// The error for operands a kernel cannot take together.
+fn unsupported(operation: &'static str, operands: &[&Tensor]) -> Error {
+    let describe = |operand: &&Tensor| {
+        format!("{:?} of {} on {:?}", operand.dims(), operand.dtype().as_str(), operand.device().location())
+    };
+    let operands: Vec<String> = operands.iter().map(describe).collect();
+    Error::Operands {
+        operation,
+        problem: format!("operands must all be f32 or all f64, on the processor; found {}", operands.join(", ")),
+    }
+}

@@ -1,0 +1,317 @@
+//! Adam with the L2 penalty in the gradient, as PyTorch's `Adam(weight_decay=)` (Kingma & Ba 2015).
+
+use super::Parameters;
+use super::slices::{copy_into, slice};
+use crate::graph::Gradients;
+use crate::kernel::{CHUNK, Element};
+use crate::{Error, Result};
+use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Storage, Tensor, WithDType, bail};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Hyper-parameters of [`Adam`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamConfig {
+    /// First-moment decay.
+    pub beta1: f64,
+    /// Second-moment decay.
+    pub beta2: f64,
+    /// Added to the root of the bias-corrected second moment.
+    pub eps: f64,
+    /// Added to the gradient times the parameter.
+    pub weight_decay: f64,
+}
+
+/// The optimiser of one network.
+#[derive(Debug)]
+pub struct Adam {
+    config: AdamConfig,
+    history: Option<History>,
+}
+
+/// What earlier steps leave.
+#[derive(Debug)]
+struct History {
+    /// First moments of all parameters, then second moments, each as long as the network.
+    moments: Tensor,
+    /// Number of updates of each parameter, in declaration order.
+    updates: Vec<u64>,
+}
+
+impl Adam {
+    /// An optimiser without history.
+    pub fn new(config: AdamConfig) -> Self {
+        Self { config, history: None }
+    }
+
+    /// Updates every parameter that has a gradient, in place and in one pass over the network. As in PyTorch, one without a
+    /// gradient is left alone: no weight decay, no count.
+    ///
+    /// # Errors
+    /// A gradient of another type or device than its parameter.
+    pub fn step(&mut self, parameters: &Parameters, gradients: &Gradients, learning_rate: f64) -> Result<()> {
+        let AdamConfig { beta1, beta2, eps, weight_decay } = self.config;
+        if parameters.iter().all(|(_, leaf)| gradients.get(leaf).is_none()) {
+            return Ok(());
+        }
+        let history = history(&mut self.history, parameters)?;
+        let mut updates = Vec::new();
+        let mut offset = 0;
+        for ((_, leaf), count) in parameters.iter().zip(&mut history.updates) {
+            if let Some(gradient) = gradients.get(leaf) {
+                *count += 1;
+                let t = i32::try_from(*count).unwrap_or(i32::MAX);
+                updates.push(Update {
+                    offset,
+                    gradient: gradient.contiguous()?,
+                    rule: Rule {
+                        beta1,
+                        beta2,
+                        eps,
+                        weight_decay,
+                        step: learning_rate / (1.0 - beta1.powi(t)),
+                        root_correction: 1.0 / (1.0 - beta2.powi(t)).sqrt(),
+                    },
+                });
+            }
+            offset += leaf.elem_count();
+        }
+        Ok(history.moments.inplace_op1(&Step { parameters: parameters.flat(), updates: &updates })?)
+    }
+
+    /// Adds the history of every parameter of `parameters` that has one to `state` as
+    /// `prefix.NAME.{first,second,updates}`. The tensors share storage with the optimiser: write or copy them before
+    /// the next step.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn export(&self, prefix: &str, parameters: &Parameters, state: &mut HashMap<String, Tensor>) -> Result<()> {
+        let Some(History { moments, updates }) = &self.history else { return Ok(()) };
+        let mut offset = 0;
+        for ((name, leaf), &updates) in parameters.iter().zip(updates) {
+            let len = leaf.elem_count();
+            if updates > 0 {
+                let moment = |start| moments.narrow(0, start, len)?.reshape(leaf.dims());
+                state.insert(format!("{prefix}.{name}.first"), moment(offset)?);
+                state.insert(format!("{prefix}.{name}.second"), moment(parameters.count() + offset)?);
+                state.insert(format!("{prefix}.{name}.updates"), Tensor::new(updates as i64, moments.device())?);
+            }
+            offset += len;
+        }
+        Ok(())
+    }
+
+    /// Restores what [`Adam::export`] gave for `parameters`; parameters without history there start without.
+    ///
+    /// # Errors
+    /// An incomplete or misshapen history.
+    pub fn import(&mut self, prefix: &str, parameters: &Parameters, state: &HashMap<String, Tensor>) -> Result<()> {
+        self.history = None;
+        let mut offset = 0;
+        for (i, (name, leaf)) in parameters.iter().enumerate() {
+            let field = |field: &str| format!("{prefix}.{name}.{field}");
+            if let Some(updates) = state.get(&field("updates")) {
+                let history = history(&mut self.history, parameters)?;
+                history.updates[i] = updates.to_dtype(DType::I64)?.to_scalar::<i64>()?.max(0) as u64;
+                for (key, start) in [(field("first"), offset), (field("second"), parameters.count() + offset)] {
+                    let value = state.get(&key).ok_or_else(|| Error::MissingTensor { name: key.clone() })?;
+                    if value.dims() != leaf.dims() {
+                        return Err(Error::TensorShape {
+                            name: key,
+                            expected: leaf.dims().to_vec(),
+                            found: value.dims().to_vec(),
+                        });
+                    }
+                    let value = value.to_dtype(leaf.dtype())?.to_device(leaf.device())?.flatten_all()?.copy()?;
+                    history.moments.inplace_op2(&value, &Restore { start })?;
+                }
+            }
+            offset += leaf.elem_count();
+        }
+        Ok(())
+    }
+}
+
+/// The history, begun if there is none.
+fn history<'a>(history: &'a mut Option<History>, parameters: &Parameters) -> Result<&'a mut History> {
+    let begun = match history.take() {
+        Some(history) => history,
+        None => {
+            let flat = parameters.flat();
+            let moments = Tensor::zeros(2 * parameters.count(), flat.dtype(), flat.device())?;
+            History { moments, updates: vec![0; parameters.names().len()] }
+        }
+    };
+    Ok(history.insert(begun))
+}
+
+/// What one parameter is updated with.
+struct Update {
+    offset: usize,
+    gradient: Tensor,
+    rule: Rule,
+}
+
+/// One parameter's constants of this step.
+#[derive(Clone, Copy)]
+struct Rule {
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    weight_decay: f64,
+    /// Learning rate over the first moment's bias correction.
+    step: f64,
+    /// One over the root of the second moment's bias correction.
+    root_correction: f64,
+}
+
+impl Rule {
+    /// With g ← g + weight_decay · θ: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
+    /// θ ← θ − step · m / (√v · root_correction + eps).
+    fn run<T: Element>(&self, parameter: &mut [T], first: &mut [T], second: &mut [T], gradient: &[T]) {
+        let (keep1, take1, keep2, take2) =
+            (T::of(self.beta1), T::of(1.0 - self.beta1), T::of(self.beta2), T::of(1.0 - self.beta2));
+        let (step, correction) = (T::of(self.step), T::of(self.root_correction));
+        let (eps, weight_decay) = (T::of(self.eps), T::of(self.weight_decay));
+        for (((p, m), v), &g) in parameter.iter_mut().zip(first).zip(second).zip(gradient) {
+            let g = g + weight_decay * *p;
+            *m = keep1 * *m + take1 * g;
+            *v = keep2 * *v + take2 * (g * g);
+            *p = *p - step * *m / (v.root() * correction + eps);
+        }
+    }
+}
+
+/// Changes moments and parameters together: an operation on the moments that runs one on the parameters, since candle
+/// lends one storage at a time for writing.
+struct Step<'a> {
+    parameters: &'a Tensor,
+    updates: &'a [Update],
+}
+
+struct StepWithMoments<'a> {
+    moments: Mutex<&'a mut CpuStorage>,
+    updates: &'a [Update],
+}
+
+impl InplaceOp1 for Step<'_> {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn cpu_fwd(&self, moments: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+        self.parameters.inplace_op1(&StepWithMoments { moments: Mutex::new(moments), updates: self.updates })
+    }
+}
+
+impl InplaceOp1 for StepWithMoments<'_> {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn cpu_fwd(&self, parameters: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+        let mut moments = self.moments.lock().unwrap_or_else(PoisonError::into_inner);
+        match (parameters, &mut **moments) {
+            (CpuStorage::F32(parameters), CpuStorage::F32(moments)) => run(parameters, moments, self.updates),
+            (CpuStorage::F64(parameters), CpuStorage::F64(moments)) => run(parameters, moments, self.updates),
+            _ => bail!("adam: parameters must be f32 or f64"),
+        }
+    }
+}
+
+/// All updates, in pieces that threads share. Updates come in the order of their offsets.
+fn run<T: Element + WithDType>(parameters: &mut [T], moments: &mut [T], updates: &[Update]) -> candle_core::Result<()> {
+    let storages: Vec<_> = updates.iter().map(|update| update.gradient.storage_and_layout()).collect();
+    let (first, second) = moments.split_at_mut(parameters.len());
+    let (mut rest, mut position) = ([parameters, first, second], 0);
+    let mut pieces = Vec::new();
+    for (update, (storage, layout)) in updates.iter().zip(&storages) {
+        let Storage::Cpu(storage) = &**storage else { bail!("adam: gradients must lie beside the parameters") };
+        let gradient = slice::<T>(storage, layout)?;
+        let mut own = rest.map(|rest| rest.split_at_mut(update.offset - position).1.split_at_mut(gradient.len()));
+        rest = own.each_mut().map(|(_, rest)| std::mem::take(rest));
+        position = update.offset + gradient.len();
+        let [(p, _), (m, _), (v, _)] = own;
+        let chunks = p.chunks_mut(CHUNK).zip(m.chunks_mut(CHUNK)).zip(v.chunks_mut(CHUNK)).zip(gradient.chunks(CHUNK));
+        pieces.extend(chunks.map(|(((p, m), v), g)| (update.rule, p, m, v, g)));
+    }
+    pieces.into_par_iter().with_min_len(4).for_each(|(rule, p, m, v, g)| rule.run(p, m, v, g));
+    Ok(())
+}
+
+/// Copies the second operand to a place in the moments.
+struct Restore {
+    start: usize,
+}
+
+impl InplaceOp2 for Restore {
+    fn name(&self) -> &'static str {
+        "restore_moments"
+    }
+
+    fn cpu_fwd(&self, target: &mut CpuStorage, _: &Layout, source: &CpuStorage, l: &Layout) -> candle_core::Result<()> {
+        copy_into(self.name(), target, self.start, source, l)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Declaration, Init};
+    use crate::{power, sqr, sum_all};
+    use candle_core::Device;
+
+    fn scalar_parameters() -> Parameters {
+        let declaration = Declaration { name: "w".into(), shape: vec![3], init: Init::Constant(0.0) };
+        let value = |_: &Declaration| Ok(Tensor::new(&[1.0f64, -2.0, 0.5], &Device::Cpu)?);
+        Parameters::from_tensors(&[declaration], DType::F64, &Device::Cpu, value).unwrap()
+    }
+
+    /// Against the update rule written out in scalar arithmetic, with L2 in the gradient and β₁ > 0.
+    #[test]
+    fn follows_the_definition() {
+        let config = AdamConfig { beta1: 0.5, beta2: 0.99, eps: 1e-8, weight_decay: 0.1 };
+        let parameters = scalar_parameters();
+        let mut adam = Adam::new(config);
+        let (mut p, mut m, mut v) = ([1.0f64, -2.0, 0.5], [0.0; 3], [0.0; 3]);
+        for t in 1..=4 {
+            let weights = parameters.tracked();
+            let loss = sum_all(&power(weights.get("w").unwrap(), 3.0).unwrap()).unwrap();
+            adam.step(&parameters, &loss.backward().unwrap(), 0.01).unwrap();
+            for i in 0..3 {
+                let g = 3.0 * p[i] * p[i] + 0.1 * p[i];
+                m[i] = 0.5 * m[i] + 0.5 * g;
+                v[i] = 0.99 * v[i] + 0.01 * g * g;
+                let (mh, vh) = (m[i] / (1.0 - 0.5f64.powi(t)), v[i] / (1.0 - 0.99f64.powi(t)));
+                p[i] -= 0.01 * mh / (vh.sqrt() + 1e-8);
+            }
+        }
+        let ours = parameters.get("w").unwrap().value().to_vec1::<f64>().unwrap();
+        for (ours, expected) in ours.iter().zip(p) {
+            assert!((ours - expected).abs() < 1e-12, "{ours} {expected}");
+        }
+    }
+
+    #[test]
+    fn a_restored_history_continues_alike() {
+        let config = AdamConfig { beta1: 0.5, beta2: 0.99, eps: 1e-8, weight_decay: 0.0 };
+        let parameters = scalar_parameters();
+        let mut adam = Adam::new(config);
+        let step = |adam: &mut Adam, parameters: &Parameters| {
+            let weights = parameters.tracked();
+            let loss = sum_all(&sqr(weights.get("w").unwrap()).unwrap()).unwrap();
+            adam.step(parameters, &loss.backward().unwrap(), 0.1).unwrap();
+        };
+        step(&mut adam, &parameters);
+        let copy = parameters.deep_copy().unwrap();
+        let mut state = HashMap::new();
+        adam.export("optim", &parameters, &mut state).unwrap();
+        let mut restored = Adam::new(config);
+        restored.import("optim", &copy, &state).unwrap();
+        step(&mut adam, &parameters);
+        step(&mut restored, &copy);
+        let values = |parameters: &Parameters| parameters.get("w").unwrap().value().to_vec1::<f64>().unwrap();
+        assert_eq!(values(&parameters), values(&copy));
+    }
+}

@@ -1,0 +1,54 @@
+//! Exponential moving average of weights.
+
+use super::Parameters;
+use super::slices::slice;
+use crate::kernel::{CHUNK, Element};
+use crate::{Error, Result};
+use candle_core::{CpuStorage, InplaceOp2, Layout, bail};
+use rayon::prelude::*;
+
+/// θ_ema ← `decay` · θ_ema + (1 − `decay`) · θ for all parameters of a network in one pass, in place.
+///
+/// # Errors
+/// Networks with different parameters.
+pub fn update_ema(average: &Parameters, current: &Parameters, decay: f64) -> Result<()> {
+    if average.names() != current.names() || average.count() != current.count() {
+        let missing = current.names().iter().find(|name| average.get(name).is_none());
+        return Err(match missing {
+            Some(name) => Error::MissingTensor { name: name.clone() },
+            None => Error::Operands {
+                operation: "update_ema",
+                problem: format!("{} parameters and {} in the average", current.count(), average.count()),
+            },
+        });
+    }
+    Ok(average.flat().inplace_op2(current.flat(), &Lerp { decay })?)
+}
+
+struct Lerp {
+    decay: f64,
+}
+
+fn lerp<T: Element>(average: &mut [T], current: &[T], decay: f64) {
+    let (keep, take) = (T::of(decay), T::of(1.0 - decay));
+    average.par_chunks_mut(CHUNK).zip(current.par_chunks(CHUNK)).for_each(|(average, current)| {
+        for (a, &c) in average.iter_mut().zip(current) {
+            *a = keep * *a + take * c;
+        }
+    });
+}
+
+impl InplaceOp2 for Lerp {
+    fn name(&self) -> &'static str {
+        "update_ema"
+    }
+
+    fn cpu_fwd(&self, s1: &mut CpuStorage, _: &Layout, s2: &CpuStorage, l2: &Layout) -> candle_core::Result<()> {
+        match s1 {
+            CpuStorage::F32(average) => lerp(average, slice(s2, l2)?, self.decay),
+            CpuStorage::F64(average) => lerp(average, slice(s2, l2)?, self.decay),
+            _ => bail!("{}: parameters must be f32 or f64", self.name()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! Named trainable tensors of a network, and read-only views of them.
+
+use super::slices::copy_into;
+use crate::graph::Variable;
+use crate::random::Key;
+use crate::{Error, Result};
+use candle_core::{CpuStorage, DType, Device, InplaceOp2, Layout, Tensor};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Distribution of a parameter's initial values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// The same value everywhere.
+    Constant(f64),
+    /// N(0, `std`²).
+    Normal {
+        /// Standard deviation.
+        std: f64,
+    },
+    /// U(−`bound`, `bound`).
+    Uniform {
+        /// Largest magnitude.
+        bound: f64,
+    },
+}
+
+/// Name, shape and initial distribution of a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declaration {
+    /// Key in the network's state dict, for example `encode.0.conv1.weight`.
+    pub name: String,
+    /// Shape.
+    pub shape: Vec<usize>,
+    /// Initial distribution.
+    pub init: Init,
+}
+
+/// The trainable tensors of one network, in declaration order (the order of the official code's state dicts). All lie one
+/// after the other in one buffer, so that optimisers and averages touch a network in one pass.
+#[derive(Debug)]
+pub struct Parameters {
+    names: Vec<String>,
+    by_name: HashMap<String, Parameter>,
+    flat: Tensor,
+}
+
+/// One tensor of a network.
+#[derive(Debug)]
+struct Parameter {
+    /// First element in the buffer.
+    offset: usize,
+    /// The leaf whose gradient is wanted; its value is a view of the buffer.
+    leaf: Variable,
+}
+
+impl Parameters {
+    /// Draws initial values. Every tensor has its own random stream, keyed by `seed`, `network` and its name.
+    ///
+    /// # Errors
+    /// An unsupported type or device.
+    pub fn init(declarations: &[Declaration], network: &str, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
+        let tensor = |declaration: &Declaration| {
+            let count: usize = declaration.shape.iter().product();
+            let mut stream = Key::new(seed, &format!("init/{network}.{}", declaration.name)).stream(0, 0);
+            let values: Vec<f64> = match declaration.init {
+                Init::Constant(value) => vec![value; count],
+                Init::Normal { std } => (0..count).map(|_| std * stream.normal()).collect(),
+                Init::Uniform { bound } => (0..count).map(|_| stream.uniform_in(-bound, bound)).collect(),
+            };
+            Ok(Tensor::from_vec(values, declaration.shape.as_slice(), &Device::Cpu)?
+                .to_dtype(dtype)?
+                .to_device(device)?)
+        };
+        Self::from_tensors(declarations, dtype, device, tensor)
+    }
+
+    /// One parameter per declaration, with the value `tensor` gives.
+    ///
+    /// # Errors
+    /// A tensor of another shape than declared.
+    pub fn from_tensors(
+        declarations: &[Declaration],
+        dtype: DType,
+        device: &Device,
+        mut tensor: impl FnMut(&Declaration) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let total = declarations.iter().map(|declaration| declaration.shape.iter().product::<usize>()).sum::<usize>();
+        let parameters = Self::views(
+            declarations.iter().map(|declaration| (declaration.name.clone(), declaration.shape.clone())),
+            Tensor::zeros(total, dtype, device)?,
+        )?;
+        for declaration in declarations {
+            parameters.set(&declaration.name, &tensor(declaration)?)?;
+        }
+        Ok(parameters)
+    }
+
+    /// Parameters of the given names and shapes in a buffer that holds them one after the other.
+    fn views(shapes: impl Iterator<Item = (String, Vec<usize>)>, flat: Tensor) -> Result<Self> {
+        let (mut names, mut by_name, mut offset) = (Vec::new(), HashMap::new(), 0);
+        for (name, shape) in shapes {
+            let len: usize = shape.iter().product();
+            let leaf = Variable::leaf(flat.narrow(0, offset, len)?.reshape(shape)?);
+            by_name.insert(name.clone(), Parameter { offset, leaf });
+            names.push(name);
+            offset += len;
+        }
+        Ok(Self { names, by_name, flat })
+    }
+
+    /// A copy with storage of its own.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn deep_copy(&self) -> Result<Self> {
+        let shapes = self.iter().map(|(name, leaf)| (name.to_string(), leaf.dims().to_vec()));
+        Self::views(shapes, self.flat.copy()?)
+    }
+
+    /// Sets the parameter called `name`.
+    ///
+    /// # Errors
+    /// None of that name, or another shape.
+    pub fn set(&self, name: &str, value: &Tensor) -> Result<()> {
+        let parameter = self.by_name.get(name).ok_or_else(|| Error::MissingTensor { name: name.to_string() })?;
+        if value.dims() != parameter.leaf.dims() {
+            return Err(Error::TensorShape {
+                name: name.to_string(),
+                expected: parameter.leaf.dims().to_vec(),
+                found: value.dims().to_vec(),
+            });
+        }
+        // A copy: the value may be a view of this very buffer, which cannot be read while it is written.
+        let value = value.to_dtype(self.flat.dtype())?.to_device(self.flat.device())?.flatten_all()?.copy()?;
+        Ok(self.flat.inplace_op2(&value, &Write { offset: parameter.offset })?)
+    }
+
+    /// The parameter called `name`.
+    pub fn get(&self, name: &str) -> Option<&Variable> {
+        self.by_name.get(name).map(|parameter| &parameter.leaf)
+    }
+
+    /// All parameters in declaration order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Variable)> {
+        self.names.iter().map(|name| (name.as_str(), &self.by_name[name].leaf))
+    }
+
+    /// All values one after the other, in declaration order.
+    pub(super) fn flat(&self) -> &Tensor {
+        &self.flat
+    }
+
+    /// Names in declaration order.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Number of scalars.
+    pub fn count(&self) -> usize {
+        self.flat.elem_count()
+    }
+
+    /// A view through which gradients flow to the parameters.
+    pub fn tracked(&self) -> Weights {
+        self.view(Variable::clone)
+    }
+
+    /// A view that records nothing: whatever is computed from it alone keeps no graph.
+    pub fn detached(&self) -> Weights {
+        self.view(Variable::detach)
+    }
+
+    fn view(&self, variable: impl Fn(&Variable) -> Variable) -> Weights {
+        let view = |(name, parameter): (&String, &Parameter)| (name.clone(), variable(&parameter.leaf));
+        Weights(Arc::new(self.by_name.iter().map(view).collect()))
+    }
+
+    /// Adds every parameter to `state` as `prefix.name`. The tensors share storage with the parameters: write or copy
+    /// them before the next update.
+    pub fn export(&self, prefix: &str, state: &mut HashMap<String, Tensor>) {
+        for (name, leaf) in self.iter() {
+            state.insert(format!("{prefix}.{name}"), leaf.value().clone());
+        }
+    }
+
+    /// Sets every parameter from `prefix.name` in `state`.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by full name.
+    pub fn import(&self, prefix: &str, state: &HashMap<String, Tensor>) -> Result<()> {
+        for name in &self.names {
+            let full = format!("{prefix}.{name}");
+            let value = state.get(&full).ok_or_else(|| Error::MissingTensor { name: full.clone() })?;
+            self.set(name, value).map_err(|error| match error {
+                Error::TensorShape { expected, found, .. } => Error::TensorShape { name: full, expected, found },
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// A read-only view of a network's parameters, tracked or detached. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Weights(Arc<HashMap<String, Variable>>);
+
+impl Weights {
+    /// The parameter called `name`.
+    ///
+    /// # Errors
+    /// None of that name.
+    pub fn get(&self, name: &str) -> Result<&Variable> {
+        self.0.get(name).ok_or_else(|| Error::MissingTensor { name: name.to_string() })
+    }
+}
+
+/// Copies the second operand to a place in the first.
+struct Write {
+    offset: usize,
+}
+
+impl InplaceOp2 for Write {
+    fn name(&self) -> &'static str {
+        "set_parameter"
+    }
+
+    fn cpu_fwd(&self, target: &mut CpuStorage, _: &Layout, source: &CpuStorage, l: &Layout) -> candle_core::Result<()> {
+        copy_into(self.name(), target, self.offset, source, l)
+    }
+}
