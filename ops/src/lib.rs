@@ -8,10 +8,13 @@
 
 mod activation;
 mod adam;
+mod batch_norm;
 mod conv;
 mod ema;
 mod error;
+mod high_pass;
 mod instance_norm;
+mod interpolate;
 mod kernel;
 mod loss;
 mod parameters;
@@ -21,10 +24,13 @@ mod scale;
 
 pub use activation::{leaky_relu, leaky_relu_gradient};
 pub use adam::{Adam, AdamConfig};
+pub use batch_norm::scale_shift_relu;
 pub use conv::{ConvGeometry, conv_transpose2d, conv2d, conv2d_input_gradient};
 pub use ema::update_ema;
 pub use error::{Error, Result};
+pub use high_pass::high_pass;
 pub use instance_norm::{INSTANCE_NORM_EPS, adaptive_instance_norm, instance_norm};
+pub use interpolate::interpolate_bilinear;
 pub use loss::{l1_mean, softplus};
 pub use parameters::{Declaration, Init, Parameters, Weights};
 pub use scale::{avg_pool2, avg_pool2_gradient, upsample_nearest2};
