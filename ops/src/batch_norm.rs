@@ -62,3 +62,35 @@ impl CustomOp3 for ScaleShiftRelu {
         Ok((y, l1.shape().clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+
+    #[test]
+    fn each_channel_has_its_own_scale_and_shift() {
+        let device = &Device::Cpu;
+        let x = Tensor::new(&[1.0, -2.0, 3.0, f64::NAN, -1.0, 4.0, 5.0, -6.0], device).unwrap();
+        let x = x.reshape((2, 2, 1, 2)).unwrap();
+        let scale = Tensor::new(&[2.0, -1.0], device).unwrap();
+        let shift = Tensor::new(&[1.0, 0.5], device).unwrap();
+        for dtype in [DType::F64, DType::F32] {
+            let [x, scale, shift] = [&x, &scale, &shift].map(|t| t.to_dtype(dtype).unwrap());
+            let y = scale_shift_relu(&x, &scale, &shift).unwrap();
+            assert_eq!(y.dims(), x.dims());
+            let y: Vec<f64> = y.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            assert!(y[3].is_nan(), "NaN must stay visible");
+            assert_eq!([&y[..3], &y[4..]].concat(), [3.0, 0.0, 0.0, 0.0, 9.0, 0.0, 6.5]);
+        }
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+        let error = scale_shift_relu(&zeros(&[1, 3, 2, 2]), &zeros(&[3]), &zeros(&[2])).unwrap_err().to_string();
+        assert_eq!(error, "scale_shift_relu: x is [1, 3, 2, 2], so scale and shift must be [3], found [3] and [2]");
+        let double = zeros(&[3]).to_dtype(DType::F64).unwrap();
+        assert!(scale_shift_relu(&zeros(&[1, 3, 2, 2]), &double, &double).is_err());
+    }
+}

@@ -61,3 +61,80 @@ impl CustomOp1 for HighPass {
         Ok((dispatch1!(self.name(), s, l, |x| filter(x, h, w, self.factor)), l.shape().clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Device};
+
+    fn filtered(values: &[f64], shape: [usize; 4], w_hpf: f64) -> Vec<f64> {
+        let x = Tensor::from_slice(values, &shape, &Device::Cpu).unwrap();
+        let y = high_pass(&x, w_hpf).unwrap();
+        assert_eq!(y.dims(), shape);
+        y.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// The definition, pixel by pixel.
+    fn reference(plane: &[f64], height: usize, width: usize, w_hpf: f64) -> Vec<f64> {
+        let at = |i: usize, j: usize| {
+            // One is added to the indices: row and column 0 are padding.
+            let inside = (1..=height).contains(&i) && (1..=width).contains(&j);
+            if inside { plane[(i - 1) * width + j - 1] } else { 0.0 }
+        };
+        let pixel = |k: usize| {
+            let (i, j) = (k / width + 1, k % width + 1);
+            let window: f64 =
+                (i - 1..=i + 1).flat_map(|i| (j - 1..=j + 1).map(move |j| (i, j))).map(|(i, j)| at(i, j)).sum();
+            (9.0 * at(i, j) - window) / w_hpf
+        };
+        (0..height * width).map(pixel).collect()
+    }
+
+    fn values(n: usize) -> Vec<f64> {
+        (0..n).map(|i| ((i * i * 7 + i) % 31) as f64 / 31.0 - 0.4).collect()
+    }
+
+    #[test]
+    fn high_pass_by_hand() {
+        // A single bright pixel gives the kernel itself; a constant plane is left only at its border.
+        let spot = [0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 0.0];
+        assert_eq!(filtered(&spot, [1, 1, 3, 3], 1.0), [-2.0, -2.0, -2.0, -2.0, 16.0, -2.0, -2.0, -2.0, -2.0]);
+        assert_eq!(filtered(&[1.0; 9], [1, 1, 3, 3], 2.0), [2.5, 1.5, 2.5, 1.5, 0.0, 1.5, 2.5, 1.5, 2.5]);
+    }
+
+    #[test]
+    fn high_pass_follows_its_definition() {
+        for [height, width] in [[1, 1], [1, 5], [4, 1], [2, 2], [7, 9], [32, 33]] {
+            let x = values(2 * 3 * height * width);
+            let y = filtered(&x, [2, 3, height, width], 0.7);
+            for (x, y) in x.chunks(height * width).zip(y.chunks(height * width)) {
+                for (ours, reference) in y.iter().zip(reference(x, height, width, 0.7)) {
+                    assert!((ours - reference).abs() < 1e-13, "{height}x{width}: {ours}, reference {reference}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn high_pass_is_its_own_adjoint() {
+        let x = values(2 * 6 * 5);
+        let g: Vec<f64> = x.iter().rev().map(|v| v * v - 0.1).collect();
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let forward = dot(&filtered(&x, [1, 2, 6, 5], 3.0), &g);
+        let adjoint = dot(&x, &filtered(&g, [1, 2, 6, 5], 3.0));
+        assert!((forward - adjoint).abs() < 1e-13, "{forward} and {adjoint}");
+    }
+
+    #[test]
+    fn high_pass_names_what_is_wrong() {
+        let x = Tensor::zeros((1, 1, 2, 2), DType::F32, &Device::Cpu).unwrap();
+        for w_hpf in [0.0, f64::NAN, f64::INFINITY] {
+            let error = high_pass(&x, w_hpf).unwrap_err().to_string();
+            assert!(error.starts_with("high_pass: the kernel's divisor"), "{error}");
+        }
+        assert!(high_pass(&x.flatten_all().unwrap(), 1.0).is_err());
+        assert!(high_pass(&x.to_dtype(DType::U8).unwrap(), 1.0).is_err());
+        let empty = Tensor::zeros((1, 1, 0, 2), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(high_pass(&empty, 1.0).unwrap().dims(), [1, 1, 0, 2]);
+    }
+}

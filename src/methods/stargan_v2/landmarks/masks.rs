@@ -6,16 +6,16 @@
 //! |---|---|---|
 //! | 1 | values below 0.1 become 0 | the network's floor around a peak is not zero |
 //! | 2 | each map from its minimum to its maximum becomes 0…1 | peaks of unsure landmarks are lower |
-//! | 3, 5, 6 | maps roll along the rows, by part | landmarks trace outlines, masks cover what lies inside or beside them |
+//! | 3, 5, 6 | maps roll up or down, by part | landmarks trace outlines, masks cover what lies beside them |
 //! | 3, 6 | powers, by part | a higher power narrows the spot around a peak |
 //! | 4 | some maps are dropped | ends of the face outline; corners of brows and mouth |
 //! | 7 | the second mask has no face outline, brows or mouth | finer skips keep only eyes and nose of the source |
 //! | 8 | sums over the maps, limited to 0…1 | spots of neighbouring landmarks overlap |
 //!
-//! Step 8 sets NaN (of a diverged or overflowing network) to 0 in the first mask. The official code means to do the same
-//! in the second one but looks for NaN in the first, already cleaned; the second keeps its NaN here too.
+//! Step 8 sets NaN (of an overflowing network) to 0 in the first mask. The official code means to do the same in the
+//! second one but looks for NaN in the first, already cleaned; the second keeps its NaN here too.
 
-use super::network::{HEATMAP_SIZE, LANDMARKS};
+use super::network::LANDMARKS;
 use crate::methods::Result;
 use candle_core::{DType, Tensor};
 use harness_ops::{Error, interpolate_bilinear};
@@ -80,14 +80,13 @@ const PARTS: [Part; 11] = [
 /// have the element type of the heat maps.
 ///
 /// # Errors
-/// Heat maps of another shape.
+/// Heat maps of another rank or number of landmarks.
 pub(super) fn masks(heatmaps: &Tensor) -> Result<FaceMasks> {
     let (n, channels, _, _) = heatmaps.dims4()?;
     if channels != LANDMARKS {
-        return Err(Error::TensorShape {
-            name: "heat maps".into(),
-            expected: vec![n, LANDMARKS, HEATMAP_SIZE, HEATMAP_SIZE],
-            found: heatmaps.dims().to_vec(),
+        return Err(Error::Operands {
+            operation: "face masks",
+            problem: format!("heat maps of {LANDMARKS} landmarks are needed, found {:?}", heatmaps.dims()),
         });
     }
     let kept: Vec<u32> = PARTS.iter().flat_map(|part| part.landmarks.0 as u32..part.landmarks.1 as u32).collect();
@@ -112,31 +111,32 @@ fn add_up(maps: &[f64], first: &mut Vec<f64>, second: &mut Vec<f64>) {
     let rows: Vec<[Vec<f64>; 2]> = (0..MASK_SIZE)
         .into_par_iter()
         .map(|row| {
+            // What only the first mask has, and what both have.
             let mut sums = [vec![0.0; MASK_SIZE], vec![0.0; MASK_SIZE]];
             let mut planes = maps.chunks_exact(PLANE).zip(&ranges);
             for part in &PARTS {
-                let count = part.landmarks.1 - part.landmarks.0;
-                for (plane, range) in planes.by_ref().take(count) {
+                let sum = &mut sums[usize::from(part.in_second)];
+                for (plane, range) in planes.by_ref().take(part.landmarks.1 - part.landmarks.0) {
                     for &(up, power) in part.copies {
                         let from = (row as isize + up).rem_euclid(MASK_SIZE as isize) as usize;
-                        let source = &plane[from * MASK_SIZE..][..MASK_SIZE];
-                        let masks = if part.in_second { &mut sums[..] } else { &mut sums[..1] };
-                        for mask in masks {
-                            for (sum, &value) in mask.iter_mut().zip(source) {
-                                *sum += range.normalise(truncate(value)).powi(power);
-                            }
+                        for (sum, &value) in sum.iter_mut().zip(&plane[from * MASK_SIZE..][..MASK_SIZE]) {
+                            *sum += range.normalise(truncate(value)).powi(power);
                         }
                     }
                 }
             }
-            // `clamp` keeps NaN.
-            sums[0].iter_mut().for_each(|sum| *sum = if sum.is_nan() { 0.0 } else { sum.clamp(0.0, 1.0) });
-            sums[1].iter_mut().for_each(|sum| *sum = sum.clamp(0.0, 1.0));
-            sums
+            let [mut first, mut second] = sums;
+            for (first, second) in first.iter_mut().zip(&mut second) {
+                let all = *first + *second;
+                *first = if all.is_nan() { 0.0 } else { all.clamp(0.0, 1.0) };
+                // `clamp` keeps NaN.
+                *second = second.clamp(0.0, 1.0);
+            }
+            [first, second]
         })
         .collect();
-    for [row, second_row] in rows {
-        first.extend(row);
+    for [first_row, second_row] in rows {
+        first.extend(first_row);
         second.extend(second_row);
     }
 }

@@ -108,7 +108,7 @@ impl LandmarkNetwork {
         self.logits.forward(&self.bn_end.relu(&x)?)
     }
 
-    /// Raw heat maps of the landmarks: images N×3×H×W in [-1, 1] → N×98×64×64 (about 0 to 1 with the published weights).
+    /// Raw heat maps of the landmarks: images N×3×H×W in [-1, 1] → N×98×64×64. Trained to be 0 to 1, not limited to it.
     ///
     /// # Errors
     /// Images of another rank, channel count or element type than the network's.
