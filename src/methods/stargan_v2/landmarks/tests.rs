@@ -56,7 +56,7 @@ fn golden_fan() {
     }
 }
 
-/// `FAN.get_heatmap(x, b_preprocess=False)` of the official code in f64, PyTorch 1.13; weights and x by the naming rule.
+/// `FAN.get_heatmap(x, b_preprocess=False)` of the official code in f64, PyTorch 1.13; tensors by the naming rule.
 #[test]
 fn images_of_other_sizes_are_resized() {
     let reference = Described {
