@@ -7,11 +7,14 @@
 //! this crate, which makes gradient penalties ordinary double differentiation ([`gradient`]).
 
 mod arrange;
+mod batch_norm;
 mod conv;
 mod elementwise;
 mod error;
 pub mod flop;
 mod graph;
+mod high_pass;
+mod interpolate;
 mod kernel;
 mod launch;
 mod loss;
@@ -26,6 +29,7 @@ mod shapes;
 mod windows;
 
 pub use arrange::{cat_channels, narrow_channels, reshape, select_channels};
+pub use batch_norm::scale_shift_relu;
 pub use conv::{Conv2dConfig, ConvGeometry, Resample, conv_transpose2d, conv2d, conv2d_input_gradient};
 pub use elementwise::{
     add, affine, exp, leaky_relu, leaky_relu_gradient, ln, mul, power, relu, residual_add, sigmoid, softplus, sqr, sub,
@@ -33,6 +37,8 @@ pub use elementwise::{
 };
 pub use error::{Error, Result};
 pub use graph::{Gradients, Variable, gradient};
+pub use high_pass::high_pass;
+pub use interpolate::interpolate_bilinear;
 pub use loss::{cross_entropy, l1_mean};
 pub use matrix::{linear, matmul};
 pub use norm::{INSTANCE_NORM_EPS, LAYER_NORM_EPS, adaptive_instance_norm, instance_norm, layer_norm};

@@ -26,7 +26,9 @@ pub fn unit(name: &str, n: usize) -> Vec<f64> {
 pub fn parameter(name: &str, shape: &[usize], dtype: DType) -> Tensor {
     let n: usize = shape.iter().product();
     let scale = |u: f64| {
-        if shape.len() >= 2 {
+        if name.ends_with("running_var") {
+            1.0 + 0.25 * u
+        } else if shape.len() >= 2 {
             u * (6.0 / (n / shape[0]) as f64).sqrt()
         } else if name.ends_with("weight") {
             1.0 + 0.1 * u

@@ -75,11 +75,13 @@ pub struct AdainResBlk {
     norm2: AdaIn,
     conv1x1: Option<Conv2d>,
     upsample: bool,
+    shortcut: bool,
 }
 
 impl AdainResBlk {
-    /// `channels` = [in, out]. The 1×1 shortcut exists only where they differ.
-    pub fn new(name: &str, channels: [usize; 2], style_dim: usize, upsample: bool) -> Self {
+    /// `channels` = [in, out]. The 1×1 convolution of the shortcut exists only where they differ. In a generator with
+    /// high-pass skips the block has no `shortcut`; as in the official code the convolution is declared all the same.
+    pub fn new(name: &str, channels: [usize; 2], style_dim: usize, upsample: bool, shortcut: bool) -> Self {
         let [ci, co] = channels;
         let resample = if upsample { Resample::Upsample2 } else { Resample::None };
         Self {
@@ -89,6 +91,7 @@ impl AdainResBlk {
             norm2: AdaIn::new(&format!("{name}.norm2"), style_dim, co, SLOPE),
             conv1x1: (ci != co).then(|| Conv2d::new(format!("{name}.conv1x1"), channels, 1, 0).no_bias()),
             upsample,
+            shortcut,
         }
     }
 
@@ -107,6 +110,9 @@ impl AdainResBlk {
     pub fn forward(&self, w: &Weights, x: &Variable, style: &Variable) -> Result<Variable> {
         let residual = self.conv1.forward(w, &self.norm1.forward(w, x, style)?)?;
         let residual = self.conv2.forward(w, &self.norm2.forward(w, &residual, style)?)?;
+        if !self.shortcut {
+            return Ok(residual);
+        }
         // Up-sampling and a 1×1 convolution commute; convolving first is four times cheaper.
         let shortcut = match &self.conv1x1 {
             Some(conv) => conv.forward(w, x)?,

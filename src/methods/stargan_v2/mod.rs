@@ -9,11 +9,13 @@
 //! | what conditions G | `condition` |
 //! | one training iteration | `step` |
 //! | networks of a configuration | `model` |
+//! | face landmarks and masks for the high-pass skip | `landmarks` |
 
 mod condition;
 mod discriminator;
 mod generator;
 mod inputs;
+pub mod landmarks;
 mod mapping_network;
 mod model;
 mod step;

@@ -22,7 +22,7 @@ impl AnyGenerator {
     pub(super) fn forward(&self, w: &Weights, x: &Variable, condition: &Variable) -> Result<Variable> {
         match self {
             AnyGenerator::Stargan(network) => network.forward(w, x, condition),
-            AnyGenerator::StarganV2(network) => network.forward(w, x, condition),
+            AnyGenerator::StarganV2(network) => network.forward(w, x, condition, None),
         }
     }
 }
@@ -71,6 +71,8 @@ impl StarganV2 {
                 style_dim: Condition::len(&condition_config),
                 base_channels,
                 max_channels: settings.generator.max_channels,
+                // No training with face masks yet.
+                w_hpf: 0.0,
             })),
         };
         let d = &settings.discriminator;
