@@ -86,6 +86,11 @@ struct Tolerances([f64; 5]);
 const F64: Tolerances = Tolerances([1e-8, 1e-7, 1e-7, 1e-6, 1e-6]);
 const F32: Tolerances = Tolerances([1e-3, 1e-3, 2e-2, 5e-2, 1e-4]);
 
+/// In single precision, how many times the tolerance one gradient in twenty may be off. A rounding error that moves one
+/// activation across the kink of a leaky ReLU moves the gradients before it that sum few terms by more than the tolerance. PyTorch has
+/// such gradients too, other ones: in the narrow case `generator.decode.1.norm1.fc.bias`, 1.8 times the tolerance.
+const KINK: f64 = 10.0;
+
 fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
     let mut settings = settings(case.img_size, case.base_channels, case.max_channels, case.lambda_ds);
     // The reference lists the style encoder's gradients of the reference half too, though they are never applied.
@@ -95,6 +100,7 @@ fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
         assert_eq!(network.count(), case.parameters[network.name()], "parameters of {}", network.name());
     }
     let inputs = inputs(&model, case.img_size, case.batch, dtype);
+    let (mut compared, mut kinks) = (0, Vec::new());
     for (half, reference) in &case.gradients_at_initial_weights {
         let phase = if half.ends_with("_ref") { Phase::Reference } else { Phase::Sampled };
         let Objective { loss, terms } = if half.starts_with("d_") {
@@ -122,9 +128,20 @@ fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
                 continue;
             }
             let gradient = gradient.unwrap_or_else(|| panic!("{name}: no gradient"));
-            expected.check(&name, gradient, tolerances.0[1], tolerances.0[2]);
+            compared += 1;
+            let [l2, samples] = expected.deviation(&name, gradient);
+            let excess = (l2 / tolerances.0[1]).max(samples / tolerances.0[2]);
+            if dtype == DType::F32 && excess > 1.0 {
+                kinks.push(format!("{name}: L2 {l2:.1e}, samples {samples:.1e}"));
+            }
+            let limit = if dtype == DType::F32 { KINK } else { 1.0 };
+            assert!(excess <= limit, "{name}: L2 is off by {l2:e}, a sample by {samples:e} of the root mean square");
         }
     }
+    if !kinks.is_empty() {
+        println!("beyond the tolerance in f32, within {KINK} times: {kinks:#?}");
+    }
+    assert!(kinks.len() * 20 <= compared, "{} of {compared} gradients: {kinks:#?}", kinks.len());
 }
 
 fn check_iterations(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
@@ -187,12 +204,11 @@ fn golden_step_f64() {
     }
 }
 
-/// Single precision: losses and norms through whole iterations. (Single gradient samples are compared in f64 alone: a
-/// rounding error that moves one activation across a kink moves them by more than the tolerance.)
 #[test]
 fn golden_step_f32() {
     for (name, case) in golden::cases::<StepCase>("step_") {
         if quick(&name, case.base_channels) {
+            check_gradients(&case, DType::F32, &F32);
             check_iterations(&case, DType::F32, &F32);
         }
     }
