@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 /// Version of what the settings mean. To be raised whenever a change of the code, or of a built-in default, makes the
 /// same specification give another result; runs made before then count as other runs.
-pub const METHOD_VERSION: u32 = 1;
+pub const METHOD_VERSION: u32 = 2;
 
 /// The identity of a run: 64 hex digits of BLAKE3 over canonical JSON (sorted keys, no spaces) of everything that
 /// decides its result. Equal identities mean equal results.
