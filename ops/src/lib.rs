@@ -11,6 +11,7 @@ mod adam;
 mod conv;
 mod ema;
 mod error;
+pub mod flop;
 mod instance_norm;
 mod kernel;
 mod loss;

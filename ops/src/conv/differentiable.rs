@@ -2,6 +2,7 @@
 
 use super::cpu;
 use super::geometry::{ConvGeometry, Sizes};
+use crate::flop;
 use crate::kernel::{dispatch1, dispatch2, dispatch3};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Tensor, bail};
@@ -138,6 +139,7 @@ impl CustomOp2 for Forward {
         l2: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let s = sizes(l1, l2, self.0)?;
+        flop::count(s.flop(), s.flop());
         let y = dispatch2!(self.name(), s1, l1, s2, l2, |x, w| cpu::forward(&s, x, w, None));
         Ok((y, (s.n, s.co, s.output[0], s.output[1]).into()))
     }
@@ -168,6 +170,7 @@ impl CustomOp3 for ForwardWithBias {
         l3: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let s = sizes(l1, l2, self.0)?;
+        flop::count(s.flop(), s.flop());
         let y = dispatch3!(self.name(), s1, l1, s2, l2, s3, l3, |x, w, b| cpu::forward(&s, x, w, Some(b)));
         Ok((y, (s.n, s.co, s.output[0], s.output[1]).into()))
     }
@@ -203,6 +206,7 @@ impl CustomOp2 for InputGradient {
         let (n, _, h, w) = l1.shape().dims4()?;
         let (co, ci, kh, kw) = l2.shape().dims4()?;
         let s = Sizes { n, ci, co, input: self.input, output: [h, w], kernel: [kh, kw], geometry: self.geometry };
+        flop::count(s.flop(), s.flop());
         let dx = dispatch2!(self.name(), s1, l1, s2, l2, |dy, w| cpu::input_gradient(&s, dy, w));
         Ok((dx, (n, ci, self.input[0], self.input[1]).into()))
     }
@@ -233,6 +237,7 @@ impl CustomOp2 for WeightGradient {
         let (n, ci, ih, iw) = l1.shape().dims4()?;
         let (_, co, oh, ow) = l2.shape().dims4()?;
         let s = Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel: self.kernel, geometry: self.geometry };
+        flop::count(s.flop(), s.flop());
         let dw = dispatch2!(self.name(), s1, l1, s2, l2, |x, dy| cpu::weight_gradient(&s, x, dy));
         Ok((dw, (co, ci, self.kernel[0], self.kernel[1]).into()))
     }

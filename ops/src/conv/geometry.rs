@@ -53,6 +53,11 @@ impl Sizes {
         self.output[0] * self.output[1]
     }
 
+    /// Floating-point operations of the convolution or of either of its adjoints.
+    pub fn flop(&self) -> u64 {
+        2 * [self.n, self.co, self.patch(), self.output_plane()].map(|size| size as u64).iter().product::<u64>()
+    }
+
     /// Whether patches are the input itself, so that nothing needs to be gathered.
     pub fn is_pointwise(&self) -> bool {
         self.kernel == [1, 1] && self.geometry == ConvGeometry::new(1, 0)

@@ -1,0 +1,36 @@
+//! Memory of this process, as Linux reports it.
+
+use std::fs;
+
+/// Resident set now, in bytes; `None` where the system does not tell.
+pub(super) fn resident() -> Option<u64> {
+    field("VmRSS")
+}
+
+/// Largest resident set since [`reset_peak`], or since the process started where that failed, in bytes.
+pub(super) fn peak() -> Option<u64> {
+    field("VmHWM")
+}
+
+/// Lets the kernel forget the largest resident set so far. `false` where it does not allow that.
+pub(super) fn reset_peak() -> bool {
+    fs::write("/proc/self/clear_refs", "5").is_ok()
+}
+
+/// A size from the kernel's description of this process, which gives it in KiB.
+fn field(name: &str) -> Option<u64> {
+    let text = fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_at_least_what_is_resident() {
+        let (peak, resident) = (peak().unwrap(), resident().unwrap());
+        assert!(resident > 1 << 20 && peak >= resident, "{peak} {resident}");
+    }
+}
