@@ -66,7 +66,7 @@ fn measure(bench: &TrainBench) -> Result<TrainFigures, BenchError> {
     let before = flop::counted();
     let times = (0..bench.iterations.get()).map(|_| step(method.as_mut())).collect::<Result<Vec<f64>, _>>()?;
     let counted = flop::counted().since(before);
-    let (peak_memory, memory_end) = (memory::peak(), memory::resident());
+    let (memory_end, peak_memory) = (memory::resident(), memory::peak());
 
     let peak = gemm_peak(device).map_err(|source| BenchError::Tensor { action: "multiply matrices", source })?;
     let seconds = Seconds::of(&times).expect("invariant: at least one iteration is measured");
