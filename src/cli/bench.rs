@@ -40,10 +40,10 @@ pub struct Train {
     /// Iterations to run before, not measured
     #[arg(long, default_value_t = 1)]
     warmup: usize,
-    /// Channels of the first layers of generator and discriminator [default: the official widths]
+    /// Channels of the first layers of generator and discriminator [default: the variant's]
     #[arg(long, value_name = "CHANNELS")]
     base_channels: Option<usize>,
-    /// Most channels of a layer of generator and discriminator [default: the official widths]
+    /// Most channels of a layer of generator and discriminator [default: the variant's]
     #[arg(long, value_name = "CHANNELS")]
     max_channels: Option<usize>,
     /// Threads to compute with [default: as training has]

@@ -30,3 +30,16 @@ where
         Err(TrainError::Panic { message: text.unwrap_or("without a message").to_owned() }.into())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_on_the_pool_and_its_panic_is_an_error() {
+        let threads = in_pool(3, || Ok::<_, TrainError>(rayon::current_num_threads()));
+        assert_eq!(threads.unwrap(), 3);
+        let error = in_pool::<(), TrainError>(1, || panic!("lost the thread")).unwrap_err();
+        assert!(matches!(&error, TrainError::Panic { message } if message == "lost the thread"), "{error}");
+    }
+}
