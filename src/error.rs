@@ -1,5 +1,6 @@
 //! What the binary says when it cannot do what it was asked to, and its exit codes.
 
+use crate::bench::BenchError;
 use crate::data::DataError;
 use crate::experiment::ConfigErrors;
 use crate::store::StoreError;
@@ -50,6 +51,9 @@ pub enum Error {
     /// A run could not be trained.
     #[error("the run cannot be trained")]
     Train(#[source] Box<TrainError>),
+    /// A benchmark could not be run.
+    #[error("the benchmark failed")]
+    Bench(#[source] Box<BenchError>),
     /// The records of a run cannot be read.
     #[error("the records cannot be read")]
     Records(#[source] ReportError),
@@ -108,7 +112,7 @@ impl Error {
                 _ => FAILED,
             },
             Self::Stopped { signal: Some(signal) } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
-            Self::Stopped { signal: None } | Self::RunsFailed { .. } | Self::Train(_) => FAILED,
+            Self::Stopped { signal: None } | Self::RunsFailed { .. } | Self::Train(_) | Self::Bench(_) => FAILED,
             Self::Report { source, .. } if matches!(&**source, ReportError::Io { source, .. } if is_wrong_path(source)) => {
                 BAD_INPUT
             }

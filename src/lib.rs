@@ -1,5 +1,6 @@
 //! An experiment-tracking research harness for multi-domain image-to-image translation.
 
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod error;

@@ -101,20 +101,24 @@ fn convolutions_and_their_adjoints() {
     }
 }
 
+/// The fast paths beside the plain composition, and their derivatives.
 #[test]
 fn resampled_convolutions() {
-    for resample in [Resample::AvgPool2, Resample::Upsample2] {
+    for (resample, kernel) in
+        [(Resample::AvgPool2, 3), (Resample::Upsample2, 3), (Resample::AvgPool2, 1), (Resample::Upsample2, 1)]
+    {
+        let geometry = ConvGeometry::new(1, kernel / 2);
         for [h, w] in [[6, 4], [2, 2], [8, 6]] {
             for input_slope in [None, Some(0.2)] {
-                let config = Conv2dConfig { resample, input_slope, ..ConvGeometry::new(1, 1).into() };
-                let label = format!("{resample:?} {h}x{w} slope {input_slope:?}");
-                let inputs = [random("x", &[2, 3, h, w]), random("w", &[4, 3, 3, 3]), random("b", &[4])];
+                let config = Conv2dConfig { resample, input_slope, ..geometry.into() };
+                let label = format!("{resample:?} {kernel}x{kernel} {h}x{w} slope {input_slope:?}");
+                let inputs = [random("x", &[2, 3, h, w]), random("w", &[4, 3, kernel, kernel]), random("b", &[4])];
                 check(&label, &inputs, &|t| conv2d(&t[0], &t[1], Some(&t[2]), config).unwrap());
 
                 let [x, weight, bias] = inputs.map(Variable::constant);
                 let fast = conv2d(&x, &weight, Some(&bias), config).unwrap();
                 let act = leaky_relu(&x, input_slope.unwrap_or(1.0)).unwrap();
-                let plain = |x: &Variable| conv2d(x, &weight, Some(&bias), ConvGeometry::new(1, 1)).unwrap();
+                let plain = |x: &Variable| conv2d(x, &weight, Some(&bias), geometry).unwrap();
                 let plain = match resample {
                     Resample::AvgPool2 => avg_pool2(&plain(&act)).unwrap(),
                     _ => plain(&upsample_nearest2(&act).unwrap()),

@@ -28,7 +28,7 @@ impl Selection {
 
     /// The options as the experiment wants them.
     pub fn options(&self) -> PlanOptions {
-        PlanOptions { profile: self.profile.clone(), only: self.only.clone(), sets: self.sets.clone() }
+        PlanOptions { profile: self.profile.clone(), only: self.only.clone(), sets: self.sets.clone(), flags: vec![] }
     }
 
     /// The runs.

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, parsing and printing only.
 
+mod bench;
 mod config;
 mod console;
 mod data;
@@ -50,6 +51,9 @@ enum Command {
     /// Check a data set, or make one
     #[command(subcommand)]
     Data(data::Command),
+    /// Measure what training costs on this machine
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Train one planned run (started by `run --jobs`)
     #[command(hide = true)]
     Worker(worker::Args),
@@ -67,6 +71,7 @@ pub fn run() -> Result<(), Error> {
         Command::Report(args) => report::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Data(command) => data::run(&command),
+        Command::Bench(command) => bench::run(&command),
         Command::Worker(args) => worker::run(&args),
     }
 }

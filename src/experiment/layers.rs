@@ -6,6 +6,7 @@ use super::error::{Collector, ConfigError};
 use super::load::check_list;
 use super::model::{Experiment, ExperimentTable, Named, ProfileEntry, Selection, names};
 use super::node::{Node, Value};
+use super::plan::Flag;
 use super::read::syntax_error;
 use super::sections::check_settings;
 use super::settings::Dataset;
@@ -87,11 +88,11 @@ pub(crate) fn lay(layers: &[Layer], bottom: &Location) -> (Node, Node) {
     (settings, dataset.unwrap_or_else(|| Node::empty(bottom)))
 }
 
-/// Reads `--set` options; later ones win.
-pub(crate) fn parse_sets(sets: &[String], errors: &mut Collector) -> Overrides {
+/// Reads `--set` options and the flags that stand for some; later ones win, flags over all.
+pub(crate) fn parse_sets(sets: &[String], flags: &[Flag], errors: &mut Collector) -> Overrides {
     let mut overrides = Overrides::default();
-    for text in sets {
-        let source = Source::argument("--set", text);
+    let sets = sets.iter().map(|text| Source::argument("--set", text));
+    for source in sets.chain(flags.iter().map(|flag| Source::flag(&flag.option, &flag.set))) {
         match parse_set(&source) {
             Ok((key, node)) => overrides.add(&source, &key, node, errors),
             Err(error) => errors.push(error),

@@ -38,7 +38,7 @@ pub use identity::{METHOD_VERSION, identity};
 pub use load::load;
 pub use model::{Experiment, ProfileInfo};
 pub use origins::Origin;
-pub use plan::{Plan, PlanOptions, VariantInfo};
+pub use plan::{Flag, Plan, PlanOptions, VariantInfo};
 pub use schema::schema;
 pub use settings::{Dataset, RunSpec, Settings};
 pub use source::Position;

@@ -22,6 +22,17 @@ pub struct PlanOptions {
     pub only: Vec<String>,
     /// `key=value` settings, over everything else: `train.iterations=50`, `dataset.root=PATH`, `seeds=[1,2]`.
     pub sets: Vec<String>,
+    /// Options of their own that stand for settings, over `sets`.
+    pub flags: Vec<Flag>,
+}
+
+/// An option that stands for a setting, so that what is wrong with it is said of the option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// As typed, for example `--image-size 64`.
+    pub option: String,
+    /// What it means, for example `train.image_size=64`.
+    pub set: String,
 }
 
 /// The runs of an experiment.
@@ -124,7 +135,7 @@ impl Experiment {
     /// Looks up what the options name.
     pub(crate) fn choose(&self, options: &PlanOptions) -> Result<Choice<'_>, ConfigErrors> {
         let mut errors = Collector::default();
-        let overrides = parse_sets(&options.sets, &mut errors);
+        let overrides = parse_sets(&options.sets, &options.flags, &mut errors);
         check_selection(self, &overrides.selection, &mut errors);
         let profile = options.profile.as_ref().and_then(|name| {
             let found = self.profile(name);

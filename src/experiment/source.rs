@@ -31,6 +31,11 @@ impl Source {
         Arc::new(Self { named: NamedSource::new(format!("{option} {text}"), text.to_string()), kind: Kind::Argument })
     }
 
+    /// The setting `text` that an option, named as typed, stands for: `train.image_size=33` of `--image-size 33`.
+    pub(crate) fn flag(option: &str, text: &str) -> Arc<Self> {
+        Arc::new(Self { named: NamedSource::new(option, text.to_string()), kind: Kind::Argument })
+    }
+
     pub(crate) fn name(&self) -> &str {
         self.named.name()
     }

@@ -1,6 +1,6 @@
 //! One run from its folder to its end.
 
-use super::{Cause, Ending, Event, Parts, Progress, Sampler, Stop, TrainError, Trainer};
+use super::{Cause, Ending, Event, Parts, Progress, Sampler, Stop, TrainError, Trainer, in_pool};
 use crate::data::{DataSet, LoaderOptions, TrainLoader};
 use crate::evaluate::Evaluator;
 use crate::experiment::settings::RunSpec;
@@ -10,9 +10,6 @@ use candle_core::Device;
 use harness_reports::records::RunState;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// Automatic differentiation recurses once per operation of a step's graph; 2 MiB do not hold the largest.
-const STACK: usize = 32 << 20;
 
 /// What is needed to train one run.
 pub struct Job {
@@ -35,7 +32,9 @@ pub fn run(job: &Job, stop: &Stop, progress: &mut dyn Progress) -> Result<(Endin
     let (ending, message) = if folder.state().state == RunState::Finished {
         (Ending::Finished, "finished already".to_owned())
     } else {
-        match on_thread(job, &mut folder, stop, progress).and_then(|complete| close(&mut folder, complete, stop)) {
+        // The loader has threads of its own, so waiting for it in the pool blocks no work it needs.
+        let trained = in_pool(rayon::current_num_threads(), || train(job, &mut folder, stop, progress));
+        match trained.and_then(|complete| close(&mut folder, complete, stop)) {
             Ok(ended) => ended,
             Err(error) => {
                 let reason = error.one_line();
@@ -58,26 +57,6 @@ fn close(folder: &mut RunFolder, complete: bool, stop: &Stop) -> Result<(Ending,
     let reason = stop.reason();
     folder.interrupt(&reason)?;
     Ok((Ending::Interrupted, reason))
-}
-
-/// Trains on a thread pool of its own, whose threads have large stacks; a panic there becomes an error.
-///
-/// The loop itself is one of the pool's threads: an operation that runs in parallel then starts at once, where a thread
-/// outside would hand over to the pool and sleep, thousands of times per iteration. The loader has threads of
-/// its own, so waiting for it here blocks no work it needs.
-fn on_thread(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Progress) -> Result<bool, TrainError> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(rayon::current_num_threads())
-        .thread_name(|index| format!("train-{index}"))
-        .stack_size(STACK)
-        .build()
-        .map_err(TrainError::Threads)?;
-    let training = || pool.install(|| train(job, folder, stop, progress));
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(training)).unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-        Err(TrainError::Panic { message: text.unwrap_or("without a message").to_owned() })
-    })
 }
 
 /// Puts the parts together and trains. `false` means stopped on request.

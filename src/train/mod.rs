@@ -3,6 +3,7 @@
 mod error;
 mod job;
 mod losses;
+mod pool;
 mod progress;
 mod samples;
 mod stop;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use error::{Cause, TrainError};
 pub use job::{Job, run};
+pub use pool::in_pool;
 pub use progress::{Ending, Event, Progress};
 pub use samples::{SampleError, Sampler};
 pub use stop::Stop;

@@ -4,7 +4,7 @@ use crate::support::{EXPERIMENT, Session};
 use predicates::prelude::*;
 
 /// `arguments` end with exit code 2 and a message that contains all of `parts`.
-fn refused(session: &Session, arguments: &str, parts: &[&str]) {
+pub fn refused(session: &Session, arguments: &str, parts: &[&str]) {
     let output = session.harness(arguments).assert().code(2).get_output().clone();
     let message = String::from_utf8(output.stderr).unwrap();
     for part in parts {

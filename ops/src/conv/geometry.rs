@@ -25,7 +25,7 @@ impl ConvGeometry {
     }
 }
 
-/// What happens to the image beside a 3×3 convolution of stride 1 and padding 1.
+/// What happens to the image beside a convolution that keeps its size: 3×3 with padding 1, or 1×1, at stride 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Resample {
     /// Nothing.
@@ -58,7 +58,8 @@ impl From<ConvGeometry> for Conv2dConfig {
 impl Conv2dConfig {
     /// Output height and width; `None` when the sizes do not fit.
     pub fn output(&self, input: [usize; 2], kernel: [usize; 2]) -> Option<[usize; 2]> {
-        let resampled = kernel == [3, 3] && self.geometry == ConvGeometry::new(1, 1);
+        let keeps_size = [([3, 3], ConvGeometry::new(1, 1)), ([1, 1], ConvGeometry::new(1, 0))];
+        let resampled = keeps_size.contains(&(kernel, self.geometry));
         match self.resample {
             Resample::None => self.geometry.output(input, kernel),
             Resample::AvgPool2 => {
@@ -84,7 +85,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Floating-point operations by definition, two per multiplication with addition.
+    /// Floating-point operations of the convolution, or of either of its adjoints, by its definition.
     pub fn plain_flop(&self) -> u64 {
         // The convolution works at the resolution of the larger side of a resampling.
         let pixels = self.output_plane() * if self.resample == Resample::AvgPool2 { 4 } else { 1 };

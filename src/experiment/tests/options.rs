@@ -1,7 +1,7 @@
 //! `--profile`, `--only` and `--set`.
 
 use super::{GOOD, load_text, plan_text, sets};
-use crate::experiment::{Plan, PlanOptions};
+use crate::experiment::{Flag, Plan, PlanOptions};
 use std::path::PathBuf;
 
 const TWO: &str = r#"
@@ -68,6 +68,19 @@ fn sets_override_the_profile() {
     let plan = plan(&options);
     assert!(plan.runs.iter().all(|run| run.seed == 9 && run.settings.train.iterations == 7));
     assert_eq!(plan.profile.as_deref(), Some("quick"));
+}
+
+#[test]
+fn flags_override_sets_and_are_named_as_typed() {
+    let with = |option: &str, set: &str| PlanOptions {
+        flags: vec![Flag { option: option.into(), set: set.into() }],
+        ..sets(&["train.image_size=64"])
+    };
+    let plan = plan(&with("--image-size 128", "train.image_size=128"));
+    assert!(plan.runs.iter().all(|run| run.settings.train.image_size == 128));
+    let wrong = with("--image-size 33", "train.image_size=33");
+    let message = plan_text(TWO, &wrong).unwrap_err();
+    assert!(message.starts_with("--image-size 33: `train.image_size` must be a power of two"), "{message}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ proptest! {
 
     #[test]
     fn any_names(name in "\\PC{0,20}") {
-        let options = PlanOptions { profile: Some(name.clone()), only: vec![name.clone()], sets: vec![] };
+        let options = PlanOptions { profile: Some(name.clone()), only: vec![name.clone()], ..Default::default() };
         survive(GOOD, &options);
         let experiment = load_embedded("ablation.toml").expect("right");
         let unknown = format!("{name}!");

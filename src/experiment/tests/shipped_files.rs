@@ -6,8 +6,11 @@ use serde_json::Value;
 use std::path::Path;
 
 fn ablation(dataset: &str, profile: Option<&str>) -> Vec<RunSpec> {
-    let options =
-        PlanOptions { profile: profile.map(String::from), only: vec![], sets: vec![format!("datasets={dataset}")] };
+    let options = PlanOptions {
+        profile: profile.map(String::from),
+        sets: vec![format!("datasets={dataset}")],
+        ..Default::default()
+    };
     let plan = load_embedded("ablation.toml").expect("right").plan(&options).expect("a plan");
     let keys: Vec<_> = plan.variants.iter().map(|v| v.key.as_str()).collect();
     assert_eq!(keys, ["A", "B", "C", "D", "E", "F"]);
@@ -102,6 +105,7 @@ fn the_tiny_profile_takes_folders_of_photographs() {
         profile: Some("tiny".into()),
         only: vec!["F".into()],
         sets: vec!["datasets=afhq_samples".into(), "dataset.root=somewhere/afhq".into()],
+        ..Default::default()
     };
     let plan = load_embedded("ablation.toml").expect("right").plan(&options).expect("a plan");
     let data = &plan.runs[0].dataset;

@@ -30,7 +30,8 @@ impl ResBlk {
             norms: normalize.then(|| [norm(1), norm(2)]),
             conv1: activated(Conv2d::new(format!("{name}.conv1"), [ci, ci], 3, 1)).resample(resample),
             conv2: activated(Conv2d::new(format!("{name}.conv2"), [ci, co], 3, 1)),
-            conv1x1: (ci != co).then(|| Conv2d::new(format!("{name}.conv1x1"), channels, 1, 0).no_bias()),
+            conv1x1: (ci != co)
+                .then(|| Conv2d::new(format!("{name}.conv1x1"), channels, 1, 0).no_bias().resample(resample)),
             downsample,
         }
     }
@@ -56,11 +57,10 @@ impl ResBlk {
             }
             None => self.conv2.forward(w, &self.conv1.forward(w, x)?)?,
         };
-        // Pooling and a 1×1 convolution commute; pooling first is four times cheaper.
-        let shortcut = if self.downsample { avg_pool2(x)? } else { x.clone() };
         let shortcut = match &self.conv1x1 {
-            Some(conv) => conv.forward(w, &shortcut)?,
-            None => shortcut,
+            Some(conv) => conv.forward(w, x)?,
+            None if self.downsample => avg_pool2(x)?,
+            None => x.clone(),
         };
         residual_add(&shortcut, &residual, FRAC_1_SQRT_2)
     }
@@ -89,7 +89,8 @@ impl AdainResBlk {
             conv2: Conv2d::new(format!("{name}.conv2"), [co, co], 3, 1),
             norm1: AdaIn::new(&format!("{name}.norm1"), style_dim, ci, SLOPE),
             norm2: AdaIn::new(&format!("{name}.norm2"), style_dim, co, SLOPE),
-            conv1x1: (ci != co).then(|| Conv2d::new(format!("{name}.conv1x1"), channels, 1, 0).no_bias()),
+            conv1x1: (ci != co)
+                .then(|| Conv2d::new(format!("{name}.conv1x1"), channels, 1, 0).no_bias().resample(resample)),
             upsample,
             shortcut,
         }
@@ -113,12 +114,11 @@ impl AdainResBlk {
         if !self.shortcut {
             return Ok(residual);
         }
-        // Up-sampling and a 1×1 convolution commute; convolving first is four times cheaper.
         let shortcut = match &self.conv1x1 {
             Some(conv) => conv.forward(w, x)?,
+            None if self.upsample => upsample_nearest2(x)?,
             None => x.clone(),
         };
-        let shortcut = if self.upsample { upsample_nearest2(&shortcut)? } else { shortcut };
         residual_add(&shortcut, &residual, FRAC_1_SQRT_2)
     }
 }

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Seconds and memory of a full training iteration of the official StarGAN v2 code in PyTorch: the counterpart of
+`harness bench train --variant F`, with the same names of the figures."""
+import argparse
+import json
+import statistics
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+import measure
+from official import Official
+
+
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("official", help="a checkout of clovaai/stargan-v2 (its folder core/ is enough)")
+    parser.add_argument("--image-size", type=positive, default=64, help="side of the images in pixels, a power of two")
+    parser.add_argument("--batch", type=positive, default=2)
+    parser.add_argument("--domains", type=positive, default=3)
+    parser.add_argument("--iterations", type=positive, default=3, help="iterations to measure")
+    parser.add_argument("--warmup", type=int, default=1, help="iterations before, not measured")
+    parser.add_argument("--base-channels", type=positive, help="width of the first layer [default: the official 2^14 / side]")
+    parser.add_argument("--max-channels", type=positive, default=512)
+    parser.add_argument("--threads", type=positive, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--format", choices=["text", "json"], default="text")
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    official = Official(
+        args.official, args.image_size, args.batch, args.domains, args.base_channels, args.max_channels, args.device
+    )
+    on_gpu = args.device.startswith("cuda")
+
+    def iteration():
+        official.iteration()
+        if on_gpu:
+            torch.cuda.synchronize()
+
+    for _ in range(args.warmup):
+        iteration()
+    memory_start = measure.resident_memory()
+    was_reset = measure.reset_peak_memory()
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    seconds = [measure.timed(iteration) for _ in range(args.iterations)]
+    mean, (first, last) = statistics.fmean(seconds), measure.tenth(seconds)
+    result = {
+        "implementation": f"official code, PyTorch {torch.__version__}",
+        "device": args.device,
+        "threads": torch.get_num_threads(),
+        "image_size": args.image_size,
+        "batch": args.batch,
+        "domains": args.domains,
+        "iterations": args.iterations,
+        "warmup": args.warmup,
+        "parameters": official.parameter_counts(),
+        "seconds_per_iteration": mean,
+        "seconds_min": min(seconds),
+        "seconds_median": statistics.median(seconds),
+        "seconds_first": first,
+        "seconds_last": last,
+        "images_per_second": args.batch / mean,
+        "peak_memory_bytes": torch.cuda.max_memory_allocated() if on_gpu else measure.peak_memory(),
+        "peak_memory_of_iterations": on_gpu or was_reset,
+        "memory_start_bytes": memory_start,
+        "memory_end_bytes": measure.resident_memory(),
+    }
+    if args.format == "json":
+        print(json.dumps(result, indent=2))
+    else:
+        for name, value in result.items():
+            print(f"{name:26} {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+//! `harness bench`.
+
+use super::device::DeviceArg;
+use super::output::{self, Format, FormatArg, table};
+use crate::bench::{TrainBench, TrainFigures, train};
+use crate::error::Error;
+use crate::experiment::settings::RunSpec;
+use crate::experiment::{self, Flag, PlanOptions};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Subcommands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Time, memory and arithmetic of full training iterations on random images
+    Train(Train),
+}
+
+/// Arguments of `bench train`.
+#[derive(Debug, clap::Args)]
+pub struct Train {
+    /// Variant to train
+    #[arg(long)]
+    variant: String,
+    /// Experiment file that defines the variant [default: the embedded ablation]
+    #[arg(long, value_name = "FILE")]
+    experiment: Option<PathBuf>,
+    /// Side of the images in pixels
+    #[arg(long, default_value_t = 64, value_name = "PIXELS")]
+    image_size: usize,
+    /// Images per step
+    #[arg(long, default_value_t = 2)]
+    batch: usize,
+    /// Number of domains
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..))]
+    domains: u16,
+    /// Iterations to measure
+    #[arg(long, default_value = "3")]
+    iterations: NonZeroUsize,
+    /// Iterations to run before, not measured
+    #[arg(long, default_value_t = 1)]
+    warmup: usize,
+    /// Channels of the first layers of generator and discriminator [default: the variant's]
+    #[arg(long, value_name = "CHANNELS")]
+    base_channels: Option<usize>,
+    /// Most channels of a layer of generator and discriminator [default: the variant's]
+    #[arg(long, value_name = "CHANNELS")]
+    max_channels: Option<usize>,
+    /// Threads to compute with [default: as training has]
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    device: DeviceArg,
+    /// Change another setting, for example loss.lambda_ds=0; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Runs a subcommand.
+pub fn run(command: &Command) -> Result<(), Error> {
+    match command {
+        Command::Train(args) => measure(args),
+    }
+}
+
+fn measure(args: &Train) -> Result<(), Error> {
+    let (device, device_name) = args.device.open()?;
+    let bench = TrainBench {
+        spec: spec(args)?,
+        domains: usize::from(args.domains),
+        device,
+        device_name,
+        threads: args.threads.map_or_else(rayon::current_num_threads, NonZeroUsize::get),
+        warmup: args.warmup,
+        iterations: args.iterations,
+    };
+    let figures = train(&bench).map_err(|error| Error::Bench(Box::new(error)))?;
+    match args.format.format {
+        Format::Json => output::print_json(&figures),
+        Format::Text => output::print(&text(&figures)),
+    }
+}
+
+/// The settings of the variant with those that the options change.
+fn spec(args: &Train) -> Result<RunSpec, Error> {
+    let experiment = match &args.experiment {
+        Some(file) => experiment::load(file)?,
+        None => experiment::load_embedded("ablation.toml")?,
+    };
+    let known = experiment.variants();
+    let unknown = || Error::Usage {
+        option: format!("--variant {}", args.variant),
+        problem: format!("the experiment has no such variant; it has {}", known.join(", ")),
+    };
+    if !known.contains(&args.variant.as_str()) {
+        return Err(unknown());
+    }
+    let flag =
+        |name: &str, value: usize, key: &str| Flag { option: format!("{name} {value}"), set: format!("{key}={value}") };
+    let mut flags = vec![
+        flag("--image-size", args.image_size, "train.image_size"),
+        flag("--batch", args.batch, "train.batch_size"),
+    ];
+    for (name, width) in [("base_channels", args.base_channels), ("max_channels", args.max_channels)] {
+        let option = format!("--{}", name.replace('_', "-"));
+        let both = ["generator", "discriminator"].map(|network| format!("{network}.{name}"));
+        flags.extend(both.iter().filter_map(|key| Some(flag(&option, width?, key))));
+    }
+    let options = PlanOptions { profile: None, only: vec![args.variant.clone()], sets: args.sets.clone(), flags };
+    experiment.plan(&options)?.runs.into_iter().next().ok_or_else(unknown)
+}
+
+fn text(figures: &TrainFigures) -> String {
+    let seconds = &figures.seconds;
+    let memory = |bytes: Option<u64>| {
+        bytes.map_or_else(|| "not known".to_owned(), |bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)))
+    };
+    let giga = |flop: f64| format!("{:.1}", flop / 1e9);
+    let peak = figures.gemm_peak_flop_per_second;
+    let rows = [
+        ("variant", format!("{}, {} px, {} domains", figures.variant, figures.image_size, figures.domains)),
+        ("device", format!("{}, {} threads", figures.device, figures.threads)),
+        ("batch", figures.batch.to_string()),
+        ("iterations", format!("{} after {}", figures.iterations, figures.warmup)),
+        ("seconds per iteration", format!("{:.4}", seconds.seconds_per_iteration)),
+        ("shortest, median", format!("{:.4}, {:.4}", seconds.seconds_min, seconds.seconds_median)),
+        ("first, last tenth", format!("{:.4}, {:.4}", seconds.seconds_first, seconds.seconds_last)),
+        ("images per second", format!("{:.3}", figures.images_per_second)),
+        ("peak memory", memory(figures.peak_memory_bytes)),
+        (
+            "memory before, after",
+            format!("{}, {}", memory(figures.memory_start_bytes), memory(figures.memory_end_bytes)),
+        ),
+        ("GFLOP per iteration", giga(figures.flop_per_iteration as f64)),
+        ("GFLOP/s", giga(figures.flop_per_second)),
+        ("GFLOP executed", giga(figures.executed_flop_per_iteration as f64)),
+        ("GFLOP/s executed", giga(figures.executed_flop_per_second)),
+        ("GFLOP/s of a product", giga(peak)),
+        ("share of it executed", format!("{:.0} %", 100.0 * figures.executed_flop_per_second / peak)),
+    ];
+    let cells: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    table(&["figure", "value"], &cells)
+}
