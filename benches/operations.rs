@@ -91,12 +91,7 @@ mod library {
                 gradients.merge(ops::sum_all(&ops::sqr(parameter)?)?.backward()?)?;
             }
             let adam = ops::AdamConfig { beta1: 0.0, beta2: 0.99, eps: 1e-8, weight_decay: 1e-4 };
-            Ok(Self {
-                gradients,
-                average: parameters.deep_copy()?,
-                optimizer: ops::Adam::new(adam),
-                parameters,
-            })
+            Ok(Self { gradients, average: parameters.deep_copy()?, optimizer: ops::Adam::new(adam), parameters })
         }
 
         pub fn adam(&mut self) -> ops::Result<()> {

@@ -103,8 +103,12 @@ fn mismatch(
     let Conv2dConfig { geometry: ConvGeometry { stride, padding }, resample, .. } = config;
     let around = match resample {
         Resample::None => "",
-        Resample::AvgPool2 => " before 2x2 pooling (a 3x3 kernel with padding 1 or a 1x1 kernel, stride 1 and even sides are needed)",
-        Resample::Upsample2 => " after nearest x2 (a 3x3 kernel with padding 1 or a 1x1 kernel, and stride 1 are needed)",
+        Resample::AvgPool2 => {
+            " before 2x2 pooling (a 3x3 kernel with padding 1 or a 1x1 kernel, stride 1 and even sides are needed)"
+        }
+        Resample::Upsample2 => {
+            " after nearest x2 (a 3x3 kernel with padding 1 or a 1x1 kernel, and stride 1 are needed)"
+        }
     };
     Error::Operands {
         operation,
