@@ -9,6 +9,7 @@
 mod activation;
 mod adam;
 mod conv;
+mod element;
 mod ema;
 mod error;
 mod instance_norm;
@@ -18,6 +19,7 @@ mod parameters;
 pub mod random;
 pub mod resize;
 mod scale;
+mod simd;
 
 pub use activation::{leaky_relu, leaky_relu_gradient};
 pub use adam::{Adam, AdamConfig};

@@ -1,7 +1,7 @@
 //! The convolution family as candle operations.
 
 use super::cpu;
-use super::geometry::{ConvGeometry, Sizes};
+use super::geometry::{ConvGeometry, Resample, Sizes};
 use crate::kernel::{dispatch1, dispatch2, dispatch3};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Tensor, bail};
@@ -100,7 +100,7 @@ fn sizes(x: &Layout, weight: &Layout, geometry: ConvGeometry) -> candle_core::Re
     let (co, _, kh, kw) = weight.shape().dims4()?;
     let (input, kernel) = ([h, w], [kh, kw]);
     let Some(output) = geometry.output(input, kernel) else { bail!("the kernel does not fit into the input") };
-    Ok(Sizes { n, ci, co, input, output, kernel, geometry })
+    Ok(Sizes { n, ci, co, input, output, kernel, geometry, resample: Resample::None })
 }
 
 fn input_gradient(dy: &Tensor, w: &Tensor, geometry: ConvGeometry, like: &Tensor) -> candle_core::Result<Tensor> {
@@ -138,7 +138,7 @@ impl CustomOp2 for Forward {
         l2: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let s = sizes(l1, l2, self.0)?;
-        let y = dispatch2!(self.name(), s1, l1, s2, l2, |x, w| cpu::forward(&s, x, w, None));
+        let y = dispatch2!(self.name(), s1, l1, s2, l2, |x, w| cpu::forward(&s, x, w, None, None));
         Ok((y, (s.n, s.co, s.output[0], s.output[1]).into()))
     }
 
@@ -168,7 +168,7 @@ impl CustomOp3 for ForwardWithBias {
         l3: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let s = sizes(l1, l2, self.0)?;
-        let y = dispatch3!(self.name(), s1, l1, s2, l2, s3, l3, |x, w, b| cpu::forward(&s, x, w, Some(b)));
+        let y = dispatch3!(self.name(), s1, l1, s2, l2, s3, l3, |x, w, b| cpu::forward(&s, x, w, Some(b), None));
         Ok((y, (s.n, s.co, s.output[0], s.output[1]).into()))
     }
 
@@ -202,8 +202,17 @@ impl CustomOp2 for InputGradient {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (n, _, h, w) = l1.shape().dims4()?;
         let (co, ci, kh, kw) = l2.shape().dims4()?;
-        let s = Sizes { n, ci, co, input: self.input, output: [h, w], kernel: [kh, kw], geometry: self.geometry };
-        let dx = dispatch2!(self.name(), s1, l1, s2, l2, |dy, w| cpu::input_gradient(&s, dy, w));
+        let s = Sizes {
+            n,
+            ci,
+            co,
+            input: self.input,
+            output: [h, w],
+            kernel: [kh, kw],
+            geometry: self.geometry,
+            resample: Resample::None,
+        };
+        let dx = dispatch2!(self.name(), s1, l1, s2, l2, |dy, w| cpu::input_gradient(&s, dy, w, None));
         Ok((dx, (n, ci, self.input[0], self.input[1]).into()))
     }
 
@@ -232,8 +241,17 @@ impl CustomOp2 for WeightGradient {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (n, ci, ih, iw) = l1.shape().dims4()?;
         let (_, co, oh, ow) = l2.shape().dims4()?;
-        let s = Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel: self.kernel, geometry: self.geometry };
-        let dw = dispatch2!(self.name(), s1, l1, s2, l2, |x, dy| cpu::weight_gradient(&s, x, dy));
+        let s = Sizes {
+            n,
+            ci,
+            co,
+            input: [ih, iw],
+            output: [oh, ow],
+            kernel: self.kernel,
+            geometry: self.geometry,
+            resample: Resample::None,
+        };
+        let dw = dispatch2!(self.name(), s1, l1, s2, l2, |x, dy| cpu::weight_gradient(&s, x, dy, None));
         Ok((dw, (co, ci, self.kernel[0], self.kernel[1]).into()))
     }
 

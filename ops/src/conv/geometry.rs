@@ -25,9 +25,21 @@ impl ConvGeometry {
     }
 }
 
-/// All sizes of one convolution.
+/// What happens to the image beside a 3×3 convolution of stride 1 and padding 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Resample {
+    /// Nothing.
+    #[default]
+    None,
+    /// The mean of 2×2 windows, stride 2, after the convolution. Height and width are even.
+    AvgPool2,
+    /// Every pixel twice in both directions before the convolution.
+    Upsample2,
+}
+
+/// All sizes of one convolution. `input` and `output` are those of the whole map, resampling included.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     pub n: usize,
     pub ci: usize,
     pub co: usize,
@@ -35,6 +47,7 @@ pub(super) struct Sizes {
     pub output: [usize; 2],
     pub kernel: [usize; 2],
     pub geometry: ConvGeometry,
+    pub resample: Resample,
 }
 
 impl Sizes {
@@ -51,10 +64,5 @@ impl Sizes {
     /// Pixels of an output plane.
     pub fn output_plane(&self) -> usize {
         self.output[0] * self.output[1]
-    }
-
-    /// Whether patches are the input itself, so that nothing needs to be gathered.
-    pub fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.geometry == ConvGeometry::new(1, 0)
     }
 }

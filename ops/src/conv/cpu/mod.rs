@@ -1,0 +1,13 @@
+//! CPU bodies of the convolution family: implicit matrix products on prepared images.
+
+mod correlate;
+mod grid;
+mod parallel;
+mod phases;
+mod planes;
+mod reduce;
+mod routes;
+mod scratch;
+mod weights;
+
+pub(super) use routes::{channel_sum, forward, input_gradient, weight_gradient};

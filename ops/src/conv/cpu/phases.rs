@@ -1,0 +1,211 @@
+//! Transposed convolution: every phase of the fine image is a correlation of its own, and a last pass brings the
+//! phases together.
+
+use super::correlate::{Correlation, Panels, Target};
+use super::parallel::{Shared, for_each, wanted_tasks};
+use super::planes::{Activation, Frame, Images, Planes};
+use super::scratch::Scratch;
+use super::weights::{Filters, pack};
+use crate::element::{Element, filled};
+use crate::simd::{Job, Vector, run};
+
+/// One direction of a transposed convolution: fine pixel `step`·j + phase meets, through kernel tap k, the coarse pixel
+/// j + (phase + shift ∓ k) / step; mirrored kernels have the plus sign.
+#[derive(Clone, Copy)]
+pub(super) struct Axis {
+    pub step: usize,
+    pub kernel: usize,
+    pub shift: isize,
+    pub mirrored: bool,
+    /// Coarse and fine pixels.
+    pub coarse: usize,
+    pub fine: usize,
+}
+
+impl Axis {
+    /// Taps of a phase: index within the kernel and offset of the coarse pixel from j.
+    fn taps(&self, phase: usize) -> Vec<(usize, isize)> {
+        let step = self.step as isize;
+        let offset = |k: usize| phase as isize + self.shift + if self.mirrored { k as isize } else { -(k as isize) };
+        (0..self.kernel).filter(|&k| offset(k).rem_euclid(step) == 0).map(|k| (k, offset(k).div_euclid(step))).collect()
+    }
+
+    /// Pixels of a phase.
+    fn pixels(&self, phase: usize) -> usize {
+        self.fine.saturating_sub(phase).div_ceil(self.step)
+    }
+
+    /// Zeros needed before the coarse pixels, and framed coarse pixels needed in all.
+    fn frame(&self) -> (usize, usize) {
+        let all = || (0..self.step).flat_map(|phase| self.taps(phase).into_iter().map(move |(_, o)| (phase, o)));
+        let before = all().map(|(_, offset)| -offset).max().unwrap_or(0).max(0);
+        let last = |(phase, offset)| self.pixels(phase) as isize + offset + before;
+        (before as usize, all().map(last).max().unwrap_or(1).max(1) as usize)
+    }
+}
+
+/// What is made of the phases.
+#[derive(Clone, Copy)]
+pub(super) enum Join<T> {
+    /// They are dealt back to the fine image.
+    Interleave,
+    /// Sums of 2×2 windows of the fine image, times a factor: one row and one column less. Two phases.
+    Box(T),
+}
+
+/// n × m × rows × columns of the result, plus the bias or times the mask.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<'a, T> {
+    pub join: Join<T>,
+    pub bias: Option<&'a [T]>,
+    pub mask: Option<(&'a [T], T)>,
+}
+
+/// Transposed convolution of `images` with `filters`.
+pub(super) fn transposed<T: Element>(
+    images: Images<T>,
+    filters: Filters<T>,
+    axes: [Axis; 2],
+    finish: Finish<T>,
+) -> Vec<T> {
+    let (n, m, step) = (images.n, filters.rows, axes[0].step);
+    let ((top, rows), (left, columns)) = (axes[0].frame(), axes[1].frame());
+    let planes = Planes::prepare(images, Frame::Padded([top, left]), 1, [rows, columns]);
+    let correlate = |vertical: usize, horizontal: usize, target: Target<T>| {
+        let (mut taps, mut offsets) = (Vec::new(), Vec::new());
+        for (ky, oy) in axes[0].taps(vertical) {
+            for (kx, ox) in axes[1].taps(horizontal) {
+                taps.push(ky * axes[1].kernel + kx);
+                offsets.push(planes.tap([(oy + top as isize) as usize, (ox + left as isize) as usize]));
+            }
+        }
+        let weights = pack(filters, &taps);
+        let weights = Panels::packed(&weights, filters.channels * taps.len());
+        let size = [axes[0].pixels(vertical), axes[1].pixels(horizontal)];
+        Correlation { planes: &planes, taps: &offsets, size, weights, m, target }.run();
+    };
+    if let (1, Join::Interleave) = (step, finish.join) {
+        let plane = axes[0].fine * axes[1].fine;
+        // SAFETY: the correlation writes its whole target.
+        return unsafe {
+            filled(n * m * plane, |out| {
+                correlate(0, 0, Target { out: Shared::new(out), plane, bias: finish.bias, mask: finish.mask });
+            })
+        };
+    }
+    let mut phases = Vec::with_capacity(step * step);
+    for vertical in 0..step {
+        for horizontal in 0..step {
+            let size = [axes[0].pixels(vertical), axes[1].pixels(horizontal)];
+            let plane = size[0] * size[1];
+            let values = Scratch::<T>::new(n * m * plane);
+            if plane > 0 {
+                let out = Shared::new(values.pointer());
+                correlate(vertical, horizontal, Target { out, plane, bias: None, mask: None });
+            }
+            phases.push(Phase { values, columns: size[1], plane });
+        }
+    }
+    let size = match finish.join {
+        Join::Interleave => [axes[0].fine, axes[1].fine],
+        Join::Box(_) => [axes[0].fine - 1, axes[1].fine - 1],
+    };
+    let plane = size[0] * size[1];
+    let parts = (n * m).min(wanted_tasks());
+    // SAFETY: the jobs write all rows of all n · m planes.
+    unsafe {
+        filled(n * m * plane, |out| {
+            let out = Shared::new(out);
+            for_each(parts, 4 * n * m * plane, |part| {
+                let planes = n * m * part / parts..n * m * (part + 1) / parts;
+                run(Joining { phases: &phases, step, m, planes, size, finish, out });
+            });
+        })
+    }
+}
+
+/// n × m × plane.
+struct Phase<T> {
+    values: Scratch<T>,
+    columns: usize,
+    plane: usize,
+}
+
+impl<T: Element> Phase<T> {
+    #[inline(always)]
+    fn row(&self, plane: usize, row: usize) -> &[T] {
+        &self.values[plane * self.plane + row * self.columns..][..self.columns]
+    }
+}
+
+/// Brings the phases of some planes together.
+struct Joining<'a, T> {
+    phases: &'a [Phase<T>],
+    step: usize,
+    m: usize,
+    planes: std::ops::Range<usize>,
+    size: [usize; 2],
+    finish: Finish<'a, T>,
+    out: Shared<T>,
+}
+
+impl<T: Element> Job<T> for Joining<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let Self { phases, step, m, size: [height, width], finish, out, .. } = self;
+        let mut sums = [Scratch::<T>::new(width / 2 + 1), Scratch::<T>::new(width / 2 + 1)];
+        for plane in self.planes {
+            let bias = finish.bias.map_or(T::default(), |bias| bias[plane % m]);
+            for row in 0..height {
+                let offset = (plane * height + row) * width;
+                // SAFETY: this plane is written here alone; stale or fresh, its elements are only written.
+                let out = unsafe { std::slice::from_raw_parts_mut(out.at(offset), width) };
+                match finish.join {
+                    Join::Box(factor) => {
+                        for (horizontal, sums) in sums.iter_mut().enumerate() {
+                            let above = phases[row % 2 * 2 + horizontal].row(plane, row / 2);
+                            let below = phases[(row + 1) % 2 * 2 + horizontal].row(plane, row.div_ceil(2));
+                            for ((sum, &a), &b) in sums.iter_mut().zip(above).zip(below) {
+                                *sum = (a + b) * factor;
+                            }
+                        }
+                        let (even, odd) = (&sums[0][..width / 2 + 1], &sums[1][..width / 2]);
+                        for (((pair, &left), &middle), &right) in
+                            out.chunks_exact_mut(2).zip(even).zip(odd).zip(&even[1..])
+                        {
+                            pair[0] = left + middle + bias;
+                            pair[1] = middle + right + bias;
+                        }
+                    }
+                    Join::Interleave if step == 2 => {
+                        let [even, odd] = [0, 1].map(|h| phases[row % 2 * 2 + h].row(plane, row / 2));
+                        for ((pair, &a), &b) in out.chunks_exact_mut(2).zip(even).zip(odd) {
+                            pair[0] = a + bias;
+                            pair[1] = b + bias;
+                        }
+                        if width % 2 == 1 {
+                            out[width - 1] = even[width / 2] + bias;
+                        }
+                    }
+                    Join::Interleave => {
+                        for horizontal in 0..step.min(width) {
+                            let phase = phases[row % step * step + horizontal].row(plane, row / step);
+                            out[horizontal..].iter_mut().step_by(step).zip(phase).for_each(|(to, &v)| *to = v + bias);
+                        }
+                    }
+                }
+                if let Some((mask, slope)) = finish.mask {
+                    let mask = &mask[offset..offset + width];
+                    out.iter_mut().zip(mask).for_each(|(to, &sign)| *to = *to * sign.select_by_sign(slope));
+                }
+            }
+        }
+    }
+}
+
+impl<'a, T: Element> Images<'a, T> {
+    /// Images without activation.
+    pub fn plain(values: &'a [T], n: usize, channels: usize, size: [usize; 2]) -> Self {
+        Self { values, n, channels, size, activation: Activation(None) }
+    }
+}

@@ -1,0 +1,140 @@
+//! Which algorithm computes what.
+
+use super::correlate::{Correlation, Panels, Target};
+use super::parallel::Shared;
+use super::phases::{Axis, Finish, Join, transposed};
+use super::planes::{Activation, Frame, Images, Planes};
+use super::reduce::{Columns, Places, reduce};
+use super::weights::{Filters, pack};
+use crate::conv::geometry::{Resample, Sizes};
+use crate::element::{Element, filled, lane_sum};
+use rayon::prelude::*;
+
+/// y = act(x) ∗ w (+ bias), with `s.resample` around it. x: n·ci·input, w: co·ci·kernel, y: n·co·output; act is the
+/// leaky ReLU with this slope.
+pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slope: Option<f64>) -> Vec<T> {
+    let images = source(s, x, slope);
+    match s.resample {
+        Resample::None => {
+            let planes = Planes::prepare(images, Frame::Padded(s.geometry.padding), s.geometry.stride, covered(s));
+            convolve(s, &planes, w, bias)
+        }
+        // Pooling the input with stride 1 and convolving with stride 2 gives the same: both are linear filters.
+        Resample::AvgPool2 => {
+            let planes = Planes::prepare(images, Frame::Boxed(T::of(0.25)), 2, s.input.map(|side| side + 1));
+            convolve(s, &planes, w, bias)
+        }
+        // Repeated pixels are pixels with zeros between, box-filtered; the filter commutes with the convolution.
+        Resample::Upsample2 => {
+            let filters = Filters::by_output(w, s.co, s.ci, 9);
+            let finish = Finish { join: Join::Box(T::ONE), bias, mask: None };
+            transposed(images, filters, fine_axes(s.input, true), finish)
+        }
+    }
+}
+
+/// The derivative in act(x), times the derivative of the leaky ReLU at x when `mask` is (x, slope).
+pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[T], f64)>) -> Vec<T> {
+    let mask = mask.map(|(x, slope)| (x, T::of(slope)));
+    let images = Images::plain(dy, s.n, s.co, s.output);
+    let filters = Filters::by_input(w, s.co, s.ci, s.kernel[0] * s.kernel[1]);
+    match s.resample {
+        Resample::None => {
+            let axes = [0, 1].map(|axis| Axis {
+                step: s.geometry.stride,
+                kernel: s.kernel[axis],
+                shift: s.geometry.padding[axis] as isize,
+                mirrored: false,
+                coarse: s.output[axis],
+                fine: s.input[axis],
+            });
+            transposed(images, filters, axes, Finish { join: Join::Interleave, bias: None, mask })
+        }
+        Resample::AvgPool2 => {
+            let finish = Finish { join: Join::Box(T::of(0.25)), bias: None, mask };
+            transposed(images, filters, fine_axes(s.output, false), finish)
+        }
+        Resample::Upsample2 => {
+            let planes = Planes::prepare(images, Frame::Boxed(T::ONE), 2, s.output.map(|side| side + 1));
+            let taps: Vec<usize> = (0..9).rev().map(|tap| planes.tap([tap / 3, tap % 3])).collect();
+            let weights = pack(filters, &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+            let weights = Panels::packed(&weights, 9 * s.co);
+            let plane = s.input_plane();
+            // SAFETY: the correlation writes its whole target.
+            unsafe {
+                filled(s.n * s.ci * plane, |out| {
+                    let target = Target { out: Shared::new(out), plane, bias: None, mask };
+                    Correlation { planes: &planes, taps: &taps, size: s.input, weights, m: s.ci, target }.run();
+                })
+            }
+        }
+    }
+}
+
+/// The derivative in w; act(x) is the leaky ReLU with this slope.
+pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f64>) -> Vec<T> {
+    let images = source(s, x, slope);
+    let derivatives = Images::plain(dy, s.n, s.co, s.output);
+    let area = s.kernel[0] * s.kernel[1];
+    let forwards: Vec<usize> = (0..area).collect();
+    let backwards: Vec<usize> = (0..area).rev().collect();
+    let by_input = |taps| Places { channel: area, other: s.ci * area, taps };
+    let by_output = |taps| Places { channel: s.ci * area, other: area, taps };
+    let (planes, size, columns, places) = match s.resample {
+        Resample::None => {
+            let planes = Planes::prepare(images, Frame::Padded(s.geometry.padding), s.geometry.stride, covered(s));
+            (planes, s.output, Columns::of(derivatives), by_input(&forwards))
+        }
+        Resample::AvgPool2 => {
+            let planes = Planes::prepare(images, Frame::Boxed(T::of(0.25)), 2, s.input.map(|side| side + 1));
+            (planes, s.output, Columns::of(derivatives), by_input(&forwards))
+        }
+        Resample::Upsample2 => {
+            let planes = Planes::prepare(derivatives, Frame::Boxed(T::ONE), 2, s.output.map(|side| side + 1));
+            (planes, s.input, Columns::of(images), by_output(&backwards))
+        }
+    };
+    let taps: Vec<usize> = forwards.iter().map(|tap| planes.tap([tap / s.kernel[1], tap % s.kernel[1]])).collect();
+    // SAFETY: `reduce` writes every channel, tap and column, which are all of the weights.
+    unsafe { filled(s.co * s.patch(), |out| reduce(&planes, &taps, size, &columns, places, out)) }
+}
+
+/// Sum over images and pixels of each channel: n·c·plane → c.
+pub fn channel_sum<T: Element>(x: &[T], channels: usize, plane: usize) -> Vec<T> {
+    let image = channels * plane;
+    let sum = |c: usize| x.chunks_exact(image).map(|x| lane_sum(&x[c * plane..(c + 1) * plane], |v| v)).sum();
+    if x.len() < 1 << 16 || rayon::current_num_threads() == 1 {
+        (0..channels).map(sum).collect()
+    } else {
+        (0..channels).into_par_iter().map(sum).collect()
+    }
+}
+
+fn source<'a, T: Element>(s: &Sizes, x: &'a [T], slope: Option<f64>) -> Images<'a, T> {
+    Images { values: x, n: s.n, channels: s.ci, size: s.input, activation: Activation(slope.map(T::of)) }
+}
+
+/// Rows and columns of the padded image that the kernel meets.
+fn covered(s: &Sizes) -> [usize; 2] {
+    [0, 1].map(|axis| (s.output[axis] - 1) * s.geometry.stride + s.kernel[axis])
+}
+
+/// Both directions of the transposed stride-2 convolution between an image and its box-filtered double.
+fn fine_axes(coarse: [usize; 2], mirrored: bool) -> [Axis; 2] {
+    let shift = if mirrored { -2 } else { 0 };
+    coarse.map(|coarse| Axis { step: 2, kernel: 3, shift, mirrored, coarse, fine: 2 * coarse + 1 })
+}
+
+/// Every tap of the kernel on planes that hold one phase per stride.
+fn convolve<T: Element>(s: &Sizes, planes: &Planes<T>, w: &[T], bias: Option<&[T]>) -> Vec<T> {
+    let [kh, kw] = s.kernel;
+    let taps: Vec<usize> = (0..kh * kw).map(|tap| planes.tap([tap / kw, tap % kw])).collect();
+    let (plane, weights) = (s.output_plane(), Panels::row_major(w, s.patch()));
+    // SAFETY: the correlation writes its whole target.
+    unsafe {
+        filled(s.n * s.co * plane, |out| {
+            let target = Target { out: Shared::new(out), plane, bias, mask: None };
+            Correlation { planes, taps: &taps, size: s.output, weights, m: s.co, target }.run();
+        })
+    }
+}

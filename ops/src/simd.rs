@@ -1,0 +1,308 @@
+//! Vector registers of the processor at hand. A [`Job`] is generic over its [`Vector`] type and compiled once for every
+//! instruction set; [`run`] picks the version when the program runs.
+
+mod tile;
+
+use crate::element::Element;
+pub(crate) use tile::Operand;
+
+/// A register of scalars.
+///
+/// # Safety
+/// All functions need a processor with the register's instruction set, and valid pointers to [`Vector::LANES`] scalars.
+pub(crate) trait Vector: Copy {
+    type Scalar: Element;
+    /// Scalars in a register.
+    const LANES: usize;
+    /// Rows of the matrix product's register tile; its columns are one or two registers.
+    const ROWS: usize;
+    unsafe fn splat(value: Self::Scalar) -> Self;
+    unsafe fn load(from: *const Self::Scalar) -> Self;
+    unsafe fn store(self, to: *mut Self::Scalar);
+    /// self + a·b
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+    unsafe fn sub(self, other: Self) -> Self;
+    /// c (rows × 1 or 2 registers, row stride `stride`) ← a·b, or += when `accumulate`. b is packed: `depth` rows as
+    /// wide as c. a has `rows` ≤ [`Vector::ROWS`] rows and `depth` columns.
+    ///
+    /// # Safety
+    /// All three must lie within their allocations.
+    unsafe fn multiply(
+        shape: tile::Shape,
+        a: Operand<Self::Scalar>,
+        b: *const Self::Scalar,
+        c: *mut Self::Scalar,
+        stride: usize,
+        accumulate: bool,
+    );
+}
+
+pub(crate) use tile::Shape;
+
+/// The vector types of a scalar type.
+pub(crate) trait Registers: Sized {
+    #[cfg(target_arch = "x86_64")]
+    type Avx512: Vector<Scalar = Self>;
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: Vector<Scalar = Self>;
+    type Portable: Vector<Scalar = Self>;
+}
+
+/// Work that is compiled for every instruction set. `run` must be `#[inline(always)]`, and so must be what it calls.
+pub(crate) trait Job<T> {
+    /// # Safety
+    /// The processor must have the instruction set of `V`.
+    unsafe fn run<V: Vector<Scalar = T>>(self);
+}
+
+/// Runs a job with the widest registers there are.
+pub(crate) fn run<T: Element>(job: impl Job<T>) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+        unsafe fn avx512<T: Element>(job: impl Job<T>) {
+            unsafe { job.run::<T::Avx512>() }
+        }
+        #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
+        unsafe fn avx2<T: Element>(job: impl Job<T>) {
+            unsafe { job.run::<T::Avx2>() }
+        }
+        // SAFETY: the features were detected.
+        match x86::level() {
+            x86::Level::Avx512 => return unsafe { avx512(job) },
+            x86::Level::Avx2 => return unsafe { avx2(job) },
+            x86::Level::Baseline => {}
+        }
+    }
+    // SAFETY: portable vectors need no particular processor.
+    unsafe { job.run::<T::Portable>() }
+}
+
+/// Rows of the register tile that [`run`] will use: the width of packed panels.
+pub(crate) fn tile_rows<T: Element>() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    match x86::level() {
+        x86::Level::Avx512 => return T::Avx512::ROWS,
+        x86::Level::Avx2 => return T::Avx2::ROWS,
+        x86::Level::Baseline => {}
+    }
+    T::Portable::ROWS
+}
+
+/// Lanes of the registers that [`run`] will use.
+pub(crate) fn lanes<T: Element>() -> usize {
+    #[cfg(target_arch = "x86_64")]
+    match x86::level() {
+        x86::Level::Avx512 => return T::Avx512::LANES,
+        x86::Level::Avx2 => return T::Avx2::LANES,
+        x86::Level::Baseline => {}
+    }
+    T::Portable::LANES
+}
+
+/// Registers for any processor: the compiler maps them to what the target has.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable<T>([T; 4]);
+
+impl<T: Element> Vector for Portable<T> {
+    type Scalar = T;
+    const LANES: usize = 4;
+    const ROWS: usize = 4;
+    #[inline(always)]
+    unsafe fn splat(value: T) -> Self {
+        Self([value; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        Self(unsafe { from.cast::<[T; 4]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        unsafe { to.cast::<[T; 4]>().write(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
+    unsafe fn multiply(shape: Shape, a: Operand<T>, b: *const T, c: *mut T, stride: usize, accumulate: bool) {
+        unsafe { tile::multiply::<Self>(shape, a, b, c, stride, accumulate) }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Registers for f32 {
+    type Portable = Portable<f32>;
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Registers for f64 {
+    type Portable = Portable<f64>;
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Operand, Portable, Registers, Shape, Vector, tile};
+    use std::arch::x86_64::*;
+    use std::sync::LazyLock;
+
+    /// Instruction sets, widest first.
+    #[derive(Clone, Copy)]
+    pub(super) enum Level {
+        Avx512,
+        Avx2,
+        Baseline,
+    }
+
+    /// The widest instruction set of this processor.
+    #[inline]
+    pub(super) fn level() -> Level {
+        static LEVEL: LazyLock<Level> = LazyLock::new(|| {
+            let common = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("fma")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+                && is_x86_feature_detected!("popcnt");
+            let wide = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq");
+            match (common, wide) {
+                (true, true) => Level::Avx512,
+                (true, false) => Level::Avx2,
+                _ => Level::Baseline,
+            }
+        });
+        *LEVEL
+    }
+
+    macro_rules! vector {
+        ($name:ident, $scalar:ty, $lanes:expr, $rows:expr, $features:literal,
+         $set:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident) => {
+            impl Vector for $name {
+                type Scalar = $scalar;
+                const LANES: usize = $lanes;
+                const ROWS: usize = $rows;
+                #[inline(always)]
+                unsafe fn splat(value: $scalar) -> Self {
+                    unsafe { $set(value) }
+                }
+                #[inline(always)]
+                unsafe fn load(from: *const $scalar) -> Self {
+                    unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $scalar) {
+                    unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                    unsafe { $fma(a, b, self) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn sub(self, other: Self) -> Self {
+                    unsafe { $sub(self, other) }
+                }
+                unsafe fn multiply(
+                    shape: Shape,
+                    a: Operand<$scalar>,
+                    b: *const $scalar,
+                    c: *mut $scalar,
+                    stride: usize,
+                    accumulate: bool,
+                ) {
+                    #[target_feature(enable = $features)]
+                    unsafe fn body(
+                        shape: Shape,
+                        a: Operand<$scalar>,
+                        b: *const $scalar,
+                        c: *mut $scalar,
+                        stride: usize,
+                        accumulate: bool,
+                    ) {
+                        unsafe { tile::multiply::<$name>(shape, a, b, c, stride, accumulate) }
+                    }
+                    unsafe { body(shape, a, b, c, stride, accumulate) }
+                }
+            }
+        };
+    }
+
+    vector!(
+        __m512,
+        f32,
+        16,
+        8,
+        "avx512f,avx512vl,avx2,fma",
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_add_ps,
+        _mm512_sub_ps
+    );
+    vector!(
+        __m512d,
+        f64,
+        8,
+        8,
+        "avx512f,avx512vl,avx2,fma",
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_fmadd_pd,
+        _mm512_add_pd,
+        _mm512_sub_pd
+    );
+    vector!(
+        __m256,
+        f32,
+        8,
+        6,
+        "avx2,fma",
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps
+    );
+    vector!(
+        __m256d,
+        f64,
+        4,
+        6,
+        "avx2,fma",
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_fmadd_pd,
+        _mm256_add_pd,
+        _mm256_sub_pd
+    );
+
+    impl Registers for f32 {
+        type Avx512 = __m512;
+        type Avx2 = __m256;
+        type Portable = Portable<f32>;
+    }
+
+    impl Registers for f64 {
+        type Avx512 = __m512d;
+        type Avx2 = __m256d;
+        type Portable = Portable<f64>;
+    }
+}
