@@ -23,6 +23,15 @@ pub(crate) trait Vector: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     unsafe fn sub(self, other: Self) -> Self;
+    /// The lanes of both in turn: the first half and the second half.
+    unsafe fn zip(self, other: Self) -> [Self; 2];
+    /// 1 where the sign bit is clear, `slope` elsewhere.
+    unsafe fn select_by_sign(self, slope: Self) -> Self;
+    unsafe fn multiply_lanes(self, other: Self) -> Self;
+    /// The first `count` scalars, of at most all lanes; the other lanes are 0.
+    unsafe fn load_first(from: *const Self::Scalar, count: usize) -> Self;
+    /// Writes the first `count` lanes.
+    unsafe fn store_first(self, to: *mut Self::Scalar, count: usize);
     /// c (rows × 1 or 2 registers, row stride `stride`) ← a·b, or += when `accumulate`. b is packed: `depth` rows as
     /// wide as c. a has `rows` ≤ [`Vector::ROWS`] rows and `depth` columns.
     ///
@@ -133,6 +142,29 @@ impl<T: Element> Vector for Portable<T> {
     unsafe fn sub(self, other: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
     }
+    #[inline(always)]
+    unsafe fn zip(self, other: Self) -> [Self; 2] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        [Self([a, e, b, f]), Self([c, g, d, h])]
+    }
+    #[inline(always)]
+    unsafe fn select_by_sign(self, slope: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i].select_by_sign(slope.0[i])))
+    }
+    #[inline(always)]
+    unsafe fn multiply_lanes(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const T, count: usize) -> Self {
+        Self(std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::default() }))
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize) {
+        for (i, value) in self.0.into_iter().enumerate().take(count) {
+            unsafe { *to.add(i) = value };
+        }
+    }
     unsafe fn multiply(shape: Shape, a: Operand<T>, b: *const T, c: *mut T, stride: usize, accumulate: bool) {
         unsafe { tile::multiply::<Self>(shape, a, b, c, stride, accumulate) }
     }
@@ -187,7 +219,8 @@ mod x86 {
 
     macro_rules! vector {
         ($name:ident, $scalar:ty, $lanes:expr, $rows:expr, $features:literal,
-         $set:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident) => {
+         $set:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
+         zip: $zip:expr, select: $select:expr, load_first: $load_first:expr, store_first: $store_first:expr) => {
             impl Vector for $name {
                 type Scalar = $scalar;
                 const LANES: usize = $lanes;
@@ -216,6 +249,26 @@ mod x86 {
                 unsafe fn sub(self, other: Self) -> Self {
                     unsafe { $sub(self, other) }
                 }
+                #[inline(always)]
+                unsafe fn multiply_lanes(self, other: Self) -> Self {
+                    unsafe { $mul(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn zip(self, other: Self) -> [Self; 2] {
+                    unsafe { $zip(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn select_by_sign(self, slope: Self) -> Self {
+                    unsafe { $select(self, slope) }
+                }
+                #[inline(always)]
+                unsafe fn load_first(from: *const $scalar, count: usize) -> Self {
+                    unsafe { $load_first(from, count) }
+                }
+                #[inline(always)]
+                unsafe fn store_first(self, to: *mut $scalar, count: usize) {
+                    unsafe { $store_first(self, to, count) }
+                }
                 unsafe fn multiply(
                     shape: Shape,
                     a: Operand<$scalar>,
@@ -242,57 +295,55 @@ mod x86 {
     }
 
     vector!(
-        __m512,
-        f32,
-        16,
-        8,
-        "avx512f,avx512vl,avx2,fma",
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_fmadd_ps,
-        _mm512_add_ps,
-        _mm512_sub_ps
+        __m512, f32, 16, 8, "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma",
+        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
+        zip: |a, b| [_mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b), _mm512_permutex2var_ps(a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b)],
+        select: |a, slope| _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(a)), _mm512_set1_ps(1.0), slope),
+        load_first: |from, count| _mm512_maskz_loadu_ps(((1u32 << count) - 1) as u16, from),
+        store_first: |value, to, count| _mm512_mask_storeu_ps(to, ((1u32 << count) - 1) as u16, value)
     );
     vector!(
-        __m512d,
-        f64,
-        8,
-        8,
-        "avx512f,avx512vl,avx2,fma",
-        _mm512_set1_pd,
-        _mm512_loadu_pd,
-        _mm512_storeu_pd,
-        _mm512_fmadd_pd,
-        _mm512_add_pd,
-        _mm512_sub_pd
+        __m512d, f64, 8, 8, "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma",
+        _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd,
+        zip: |a, b| [_mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b), _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b)],
+        select: |a, slope| _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_castpd_si512(a)), _mm512_set1_pd(1.0), slope),
+        load_first: |from, count| _mm512_maskz_loadu_pd(((1u32 << count) - 1) as u8, from),
+        store_first: |value, to, count| _mm512_mask_storeu_pd(to, ((1u32 << count) - 1) as u8, value)
     );
     vector!(
-        __m256,
-        f32,
-        8,
-        6,
-        "avx2,fma",
-        _mm256_set1_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_fmadd_ps,
-        _mm256_add_ps,
-        _mm256_sub_ps
+        __m256, f32, 8, 6, "avx2,fma",
+        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps,
+        zip: |a, b| {
+            let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            [_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31)]
+        },
+        select: |a, slope| _mm256_blendv_ps(_mm256_set1_ps(1.0), slope, a),
+        load_first: |from, count| _mm256_maskload_ps(from, first_32(count)),
+        store_first: |value, to, count| _mm256_maskstore_ps(to, first_32(count), value)
     );
     vector!(
-        __m256d,
-        f64,
-        4,
-        6,
-        "avx2,fma",
-        _mm256_set1_pd,
-        _mm256_loadu_pd,
-        _mm256_storeu_pd,
-        _mm256_fmadd_pd,
-        _mm256_add_pd,
-        _mm256_sub_pd
+        __m256d, f64, 4, 6, "avx2,fma",
+        _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd,
+        zip: |a, b| {
+            let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+            [_mm256_permute2f128_pd(low, high, 0x20), _mm256_permute2f128_pd(low, high, 0x31)]
+        },
+        select: |a, slope| _mm256_blendv_pd(_mm256_set1_pd(1.0), slope, a),
+        load_first: |from, count| _mm256_maskload_pd(from, first_64(count)),
+        store_first: |value, to, count| _mm256_maskstore_pd(to, first_64(count), value)
     );
+
+    /// All bits of the first `count` lanes.
+    #[inline(always)]
+    unsafe fn first_32(count: usize) -> __m256i {
+        unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(count as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+    }
+
+    /// All bits of the first `count` lanes.
+    #[inline(always)]
+    unsafe fn first_64(count: usize) -> __m256i {
+        unsafe { _mm256_cmpgt_epi64(_mm256_set1_epi64x(count as i64), _mm256_setr_epi64x(0, 1, 2, 3)) }
+    }
 
     impl Registers for f32 {
         type Avx512 = __m512;

@@ -2,6 +2,7 @@
 //! out[m][pixel] = Σ over channels c and taps t of weights[m][c, t] · planes[c][t + pixel].
 
 use super::grid::{Grid, Run};
+use super::last::Last;
 use super::parallel::{Shared, for_each, wanted_tasks};
 use super::planes::Planes;
 use super::scratch::Scratch;
@@ -48,10 +49,7 @@ pub(super) struct Target<'a, T> {
     pub out: Shared<T>,
     /// Pixels of an image.
     pub plane: usize,
-    /// Added to the results, per row.
-    pub bias: Option<&'a [T]>,
-    /// Like `out`: results are multiplied by the slope where this is negative.
-    pub mask: Option<(&'a [T], T)>,
+    pub last: Last<'a, T>,
 }
 
 impl<T: Element> Target<'_, T> {
@@ -60,28 +58,14 @@ impl<T: Element> Target<'_, T> {
     /// # Safety
     /// The target must have these pixels, and nothing else may write them meanwhile.
     #[inline(always)]
-    pub unsafe fn store(&self, values: &[T], m: usize, rows: usize, pixel: usize) {
-        let bias = self.bias.map_or(T::default(), |bias| bias[m]);
+    pub unsafe fn store<V: Vector<Scalar = T>>(&self, values: &[T], m: usize, rows: usize, pixel: usize) {
         let mut done = 0;
         while done < values.len() {
             let (image, at) = ((pixel + done) / self.plane, (pixel + done) % self.plane);
             let len = (self.plane - at).min(values.len() - done);
             let offset = (image * rows + m) * self.plane + at;
             // SAFETY: see above.
-            let to = unsafe { self.out.at(offset) };
-            let values = &values[done..done + len];
-            match self.mask {
-                Some((mask, slope)) => {
-                    for (i, (&value, &sign)) in values.iter().zip(&mask[offset..offset + len]).enumerate() {
-                        unsafe { *to.add(i) = (value + bias) * sign.select_by_sign(slope) };
-                    }
-                }
-                None => {
-                    for (i, &value) in values.iter().enumerate() {
-                        unsafe { *to.add(i) = value + bias };
-                    }
-                }
-            }
+            unsafe { self.last.store::<V>(values.as_ptr().add(done), m, len, self.out.at(offset), offset) };
             done += len;
         }
     }
@@ -171,7 +155,7 @@ impl<T: Element> Job<T> for Block<'_, T> {
                     V::multiply(shape, weights.operand(row_panel), b, tile.as_mut_ptr(), stride, false);
                     for row in 0..rows {
                         let values = &tile[row * stride..][..columns];
-                        target.store(values, first + row, m, self.pixels.start + panel * width);
+                        target.store::<V>(values, first + row, m, self.pixels.start + panel * width);
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 mod correlate;
 mod grid;
+mod last;
 mod parallel;
 mod phases;
 mod planes;
@@ -9,5 +10,6 @@ mod reduce;
 mod routes;
 mod scratch;
 mod weights;
+mod winograd;
 
 pub(super) use routes::{channel_sum, forward, input_gradient, weight_gradient};

@@ -2,6 +2,7 @@
 //! phases together.
 
 use super::correlate::{Correlation, Panels, Target};
+use super::last::Last;
 use super::parallel::{Shared, for_each, wanted_tasks};
 use super::planes::{Activation, Frame, Images, Planes};
 use super::scratch::Scratch;
@@ -53,20 +54,13 @@ pub(super) enum Join<T> {
     Box(T),
 }
 
-/// n × m × rows × columns of the result, plus the bias or times the mask.
-#[derive(Clone, Copy)]
-pub(super) struct Finish<'a, T> {
-    pub join: Join<T>,
-    pub bias: Option<&'a [T]>,
-    pub mask: Option<(&'a [T], T)>,
-}
-
 /// Transposed convolution of `images` with `filters`.
 pub(super) fn transposed<T: Element>(
     images: Images<T>,
     filters: Filters<T>,
     axes: [Axis; 2],
-    finish: Finish<T>,
+    join: Join<T>,
+    last: Last<T>,
 ) -> Vec<T> {
     let (n, m, step) = (images.n, filters.rows, axes[0].step);
     let ((top, rows), (left, columns)) = (axes[0].frame(), axes[1].frame());
@@ -84,12 +78,12 @@ pub(super) fn transposed<T: Element>(
         let size = [axes[0].pixels(vertical), axes[1].pixels(horizontal)];
         Correlation { planes: &planes, taps: &offsets, size, weights, m, target }.run();
     };
-    if let (1, Join::Interleave) = (step, finish.join) {
+    if let (1, Join::Interleave) = (step, join) {
         let plane = axes[0].fine * axes[1].fine;
         // SAFETY: the correlation writes its whole target.
         return unsafe {
             filled(n * m * plane, |out| {
-                correlate(0, 0, Target { out: Shared::new(out), plane, bias: finish.bias, mask: finish.mask });
+                correlate(0, 0, Target { out: Shared::new(out), plane, last });
             })
         };
     }
@@ -101,12 +95,12 @@ pub(super) fn transposed<T: Element>(
             let values = Scratch::<T>::new(n * m * plane);
             if plane > 0 {
                 let out = Shared::new(values.pointer());
-                correlate(vertical, horizontal, Target { out, plane, bias: None, mask: None });
+                correlate(vertical, horizontal, Target { out, plane, last: Last { bias: None, mask: None } });
             }
             phases.push(Phase { values, columns: size[1], plane });
         }
     }
-    let size = match finish.join {
+    let size = match join {
         Join::Interleave => [axes[0].fine, axes[1].fine],
         Join::Box(_) => [axes[0].fine - 1, axes[1].fine - 1],
     };
@@ -118,7 +112,7 @@ pub(super) fn transposed<T: Element>(
             let out = Shared::new(out);
             for_each(parts, 4 * n * m * plane, |part| {
                 let planes = n * m * part / parts..n * m * (part + 1) / parts;
-                run(Joining { phases: &phases, step, m, planes, size, finish, out });
+                run(Joining { phases: &phases, step, m, planes, size, join, last, out });
             });
         })
     }
@@ -145,22 +139,23 @@ struct Joining<'a, T> {
     m: usize,
     planes: std::ops::Range<usize>,
     size: [usize; 2],
-    finish: Finish<'a, T>,
+    join: Join<T>,
+    last: Last<'a, T>,
     out: Shared<T>,
 }
 
 impl<T: Element> Job<T> for Joining<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
-        let Self { phases, step, m, size: [height, width], finish, out, .. } = self;
+        let Self { phases, step, m, size: [height, width], join, last, out, .. } = self;
         let mut sums = [Scratch::<T>::new(width / 2 + 1), Scratch::<T>::new(width / 2 + 1)];
         for plane in self.planes {
-            let bias = finish.bias.map_or(T::default(), |bias| bias[plane % m]);
+            let bias = last.bias.map_or(T::default(), |bias| bias[plane % m]);
             for row in 0..height {
                 let offset = (plane * height + row) * width;
                 // SAFETY: this plane is written here alone; stale or fresh, its elements are only written.
                 let out = unsafe { std::slice::from_raw_parts_mut(out.at(offset), width) };
-                match finish.join {
+                match join {
                     Join::Box(factor) => {
                         for (horizontal, sums) in sums.iter_mut().enumerate() {
                             let above = phases[row % 2 * 2 + horizontal].row(plane, row / 2);
@@ -194,7 +189,7 @@ impl<T: Element> Job<T> for Joining<'_, T> {
                         }
                     }
                 }
-                if let Some((mask, slope)) = finish.mask {
+                if let Some((mask, slope)) = last.mask {
                     let mask = &mask[offset..offset + width];
                     out.iter_mut().zip(mask).for_each(|(to, &sign)| *to = *to * sign.select_by_sign(slope));
                 }

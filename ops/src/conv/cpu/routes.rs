@@ -1,12 +1,14 @@
 //! Which algorithm computes what.
 
 use super::correlate::{Correlation, Panels, Target};
+use super::last::Last;
 use super::parallel::Shared;
-use super::phases::{Axis, Finish, Join, transposed};
+use super::phases::{Axis, Join, transposed};
 use super::planes::{Activation, Frame, Images, Planes};
 use super::reduce::{Columns, Places, reduce};
 use super::weights::{Filters, pack};
-use crate::conv::geometry::{Resample, Sizes};
+use super::winograd;
+use crate::conv::geometry::{ConvGeometry, Resample, Sizes};
 use crate::element::{Element, filled, lane_sum};
 use rayon::prelude::*;
 
@@ -15,6 +17,10 @@ use rayon::prelude::*;
 pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slope: Option<f64>) -> Vec<T> {
     let images = source(s, x, slope);
     match s.resample {
+        Resample::None if winograd_pays(s) => {
+            let filters = Filters::by_output(w, s.co, s.ci, 9);
+            winograd::convolve(images, filters, false, Last { bias, mask: None })
+        }
         Resample::None => {
             let planes = Planes::prepare(images, Frame::Padded(s.geometry.padding), s.geometry.stride, covered(s));
             convolve(s, &planes, w, bias)
@@ -27,18 +33,21 @@ pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slop
         // Repeated pixels are pixels with zeros between, box-filtered; the filter commutes with the convolution.
         Resample::Upsample2 => {
             let filters = Filters::by_output(w, s.co, s.ci, 9);
-            let finish = Finish { join: Join::Box(T::ONE), bias, mask: None };
-            transposed(images, filters, fine_axes(s.input, true), finish)
+            let last = Last { bias, mask: None };
+            transposed(images, filters, fine_axes(s.input, true), Join::Box(T::ONE), last)
         }
     }
 }
 
 /// The derivative in act(x), times the derivative of the leaky ReLU at x when `mask` is (x, slope).
 pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[T], f64)>) -> Vec<T> {
-    let mask = mask.map(|(x, slope)| (x, T::of(slope)));
+    let last = Last { bias: None, mask: mask.map(|(x, slope)| (x, T::of(slope))) };
     let images = Images::plain(dy, s.n, s.co, s.output);
     let filters = Filters::by_input(w, s.co, s.ci, s.kernel[0] * s.kernel[1]);
     match s.resample {
+        Resample::None if winograd_pays(s) => {
+            winograd::convolve(images, filters, true, last)
+        }
         Resample::None => {
             let axes = [0, 1].map(|axis| Axis {
                 step: s.geometry.stride,
@@ -48,11 +57,10 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
                 coarse: s.output[axis],
                 fine: s.input[axis],
             });
-            transposed(images, filters, axes, Finish { join: Join::Interleave, bias: None, mask })
+            transposed(images, filters, axes, Join::Interleave, last)
         }
         Resample::AvgPool2 => {
-            let finish = Finish { join: Join::Box(T::of(0.25)), bias: None, mask };
-            transposed(images, filters, fine_axes(s.output, false), finish)
+            transposed(images, filters, fine_axes(s.output, false), Join::Box(T::of(0.25)), last)
         }
         Resample::Upsample2 => {
             let planes = Planes::prepare(images, Frame::Boxed(T::ONE), 2, s.output.map(|side| side + 1));
@@ -63,7 +71,7 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
             // SAFETY: the correlation writes its whole target.
             unsafe {
                 filled(s.n * s.ci * plane, |out| {
-                    let target = Target { out: Shared::new(out), plane, bias: None, mask };
+                    let target = Target { out: Shared::new(out), plane, last };
                     Correlation { planes: &planes, taps: &taps, size: s.input, weights, m: s.ci, target }.run();
                 })
             }
@@ -75,6 +83,9 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
 pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f64>) -> Vec<T> {
     let images = source(s, x, slope);
     let derivatives = Images::plain(dy, s.n, s.co, s.output);
+    if s.resample == Resample::None && winograd_pays(s) {
+        return winograd::weight_gradient(images, derivatives);
+    }
     let area = s.kernel[0] * s.kernel[1];
     let forwards: Vec<usize> = (0..area).collect();
     let backwards: Vec<usize> = (0..area).rev().collect();
@@ -110,6 +121,12 @@ pub fn channel_sum<T: Element>(x: &[T], channels: usize, plane: usize) -> Vec<T>
     }
 }
 
+/// Whether the saved products outweigh the transforms.
+fn winograd_pays(s: &Sizes) -> bool {
+    let fits = s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1);
+    fits && std::env::var("NOWINO").is_err()
+}
+
 fn source<'a, T: Element>(s: &Sizes, x: &'a [T], slope: Option<f64>) -> Images<'a, T> {
     Images { values: x, n: s.n, channels: s.ci, size: s.input, activation: Activation(slope.map(T::of)) }
 }
@@ -133,7 +150,7 @@ fn convolve<T: Element>(s: &Sizes, planes: &Planes<T>, w: &[T], bias: Option<&[T
     // SAFETY: the correlation writes its whole target.
     unsafe {
         filled(s.n * s.co * plane, |out| {
-            let target = Target { out: Shared::new(out), plane, bias, mask: None };
+            let target = Target { out: Shared::new(out), plane, last: Last { bias, mask: None } };
             Correlation { planes, taps: &taps, size: s.output, weights, m: s.co, target }.run();
         })
     }
