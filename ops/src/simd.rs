@@ -2,9 +2,11 @@
 //! instruction set; [`run`] picks the version when the program runs.
 
 mod tile;
+mod transpose;
 
 use crate::element::Element;
 pub(crate) use tile::Operand;
+pub(crate) use transpose::transpose;
 
 /// A register of scalars.
 ///
@@ -25,6 +27,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     /// The lanes of both in turn: the first half and the second half.
     unsafe fn zip(self, other: Self) -> [Self; 2];
+    /// The even and the odd lanes of both in a row.
+    unsafe fn unzip(self, other: Self) -> [Self; 2];
     /// 1 where the sign bit is clear, `slope` elsewhere.
     unsafe fn select_by_sign(self, slope: Self) -> Self;
     unsafe fn multiply_lanes(self, other: Self) -> Self;
@@ -148,6 +152,11 @@ impl<T: Element> Vector for Portable<T> {
         [Self([a, e, b, f]), Self([c, g, d, h])]
     }
     #[inline(always)]
+    unsafe fn unzip(self, other: Self) -> [Self; 2] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        [Self([a, c, e, g]), Self([b, d, f, h])]
+    }
+    #[inline(always)]
     unsafe fn select_by_sign(self, slope: Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i].select_by_sign(slope.0[i])))
     }
@@ -220,7 +229,7 @@ mod x86 {
     macro_rules! vector {
         ($name:ident, $scalar:ty, $lanes:expr, $rows:expr, $features:literal,
          $set:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
-         zip: $zip:expr, select: $select:expr, load_first: $load_first:expr, store_first: $store_first:expr) => {
+         zip: $zip:expr, unzip: $unzip:expr, select: $select:expr, load_first: $load_first:expr, store_first: $store_first:expr) => {
             impl Vector for $name {
                 type Scalar = $scalar;
                 const LANES: usize = $lanes;
@@ -256,6 +265,10 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn zip(self, other: Self) -> [Self; 2] {
                     unsafe { $zip(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn unzip(self, other: Self) -> [Self; 2] {
+                    unsafe { $unzip(self, other) }
                 }
                 #[inline(always)]
                 unsafe fn select_by_sign(self, slope: Self) -> Self {
@@ -298,6 +311,7 @@ mod x86 {
         __m512, f32, 16, 8, "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma",
         _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps,
         zip: |a, b| [_mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b), _mm512_permutex2var_ps(a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b)],
+        unzip: |a, b| [_mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b), _mm512_permutex2var_ps(a, _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b)],
         select: |a, slope| _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(a)), _mm512_set1_ps(1.0), slope),
         load_first: |from, count| _mm512_maskz_loadu_ps(((1u32 << count) - 1) as u16, from),
         store_first: |value, to, count| _mm512_mask_storeu_ps(to, ((1u32 << count) - 1) as u16, value)
@@ -306,6 +320,7 @@ mod x86 {
         __m512d, f64, 8, 8, "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma",
         _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd,
         zip: |a, b| [_mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b), _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b)],
+        unzip: |a, b| [_mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b), _mm512_permutex2var_pd(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b)],
         select: |a, slope| _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_castpd_si512(a)), _mm512_set1_pd(1.0), slope),
         load_first: |from, count| _mm512_maskz_loadu_pd(((1u32 << count) - 1) as u8, from),
         store_first: |value, to, count| _mm512_mask_storeu_pd(to, ((1u32 << count) - 1) as u8, value)
@@ -317,6 +332,10 @@ mod x86 {
             let (low, high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
             [_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31)]
         },
+        unzip: |a, b| {
+            let (low, high) = (_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+            [_mm256_shuffle_ps(low, high, 0b10_00_10_00), _mm256_shuffle_ps(low, high, 0b11_01_11_01)]
+        },
         select: |a, slope| _mm256_blendv_ps(_mm256_set1_ps(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_ps(from, first_32(count)),
         store_first: |value, to, count| _mm256_maskstore_ps(to, first_32(count), value)
@@ -327,6 +346,10 @@ mod x86 {
         zip: |a, b| {
             let (low, high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
             [_mm256_permute2f128_pd(low, high, 0x20), _mm256_permute2f128_pd(low, high, 0x31)]
+        },
+        unzip: |a, b| {
+            let (low, high) = (_mm256_permute2f128_pd(a, b, 0x20), _mm256_permute2f128_pd(a, b, 0x31));
+            [_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high)]
         },
         select: |a, slope| _mm256_blendv_pd(_mm256_set1_pd(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_pd(from, first_64(count)),

@@ -147,54 +147,59 @@ struct Joining<'a, T> {
 impl<T: Element> Job<T> for Joining<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
-        let Self { phases, step, m, size: [height, width], join, last, out, .. } = self;
-        let mut sums = [Scratch::<T>::new(width / 2 + 1), Scratch::<T>::new(width / 2 + 1)];
+        let Self { phases, step, m, size: [height, width], join, last, .. } = self;
+        let sums = [Scratch::<T>::new(width / 2 + 1 + V::LANES), Scratch::<T>::new(width / 2 + 1 + V::LANES)];
+        let mut line = Scratch::<T>::new(width + 2 * V::LANES);
         for plane in self.planes {
-            let bias = last.bias.map_or(T::default(), |bias| bias[plane % m]);
             for row in 0..height {
-                let offset = (plane * height + row) * width;
-                // SAFETY: this plane is written here alone; stale or fresh, its elements are only written.
-                let out = unsafe { std::slice::from_raw_parts_mut(out.at(offset), width) };
-                match join {
-                    Join::Box(factor) => {
-                        for (horizontal, sums) in sums.iter_mut().enumerate() {
-                            let above = phases[row % 2 * 2 + horizontal].row(plane, row / 2);
-                            let below = phases[(row + 1) % 2 * 2 + horizontal].row(plane, row.div_ceil(2));
-                            for ((sum, &a), &b) in sums.iter_mut().zip(above).zip(below) {
-                                *sum = (a + b) * factor;
+                let phase = |row: usize, horizontal: usize| {
+                    phases[row % step * step + horizontal].row(plane, row / step).as_ptr()
+                };
+                // SAFETY: rows of phases have a register of slack behind them, as have the lines; this plane is
+                // written here alone.
+                unsafe {
+                    match join {
+                        Join::Box(factor) => {
+                            for (horizontal, sums) in sums.iter().enumerate() {
+                                let (above, below) = (phase(row, horizontal), phase(row + 1, horizontal));
+                                for at in (0..width / 2 + 1).step_by(V::LANES) {
+                                    let sum = V::load(above.add(at)).add(V::load(below.add(at)));
+                                    sum.multiply_lanes(V::splat(factor)).store(sums.pointer().add(at));
+                                }
+                            }
+                            for at in (0..width / 2).step_by(V::LANES) {
+                                let even = sums[0].pointer().add(at);
+                                let odd = V::load(sums[1].pointer().add(at));
+                                put_pairs::<V>(V::load(even).add(odd), odd.add(V::load(even.add(1))), &line, at);
                             }
                         }
-                        let (even, odd) = (&sums[0][..width / 2 + 1], &sums[1][..width / 2]);
-                        for (((pair, &left), &middle), &right) in
-                            out.chunks_exact_mut(2).zip(even).zip(odd).zip(&even[1..])
-                        {
-                            pair[0] = left + middle + bias;
-                            pair[1] = middle + right + bias;
+                        Join::Interleave if step == 2 => {
+                            let (even, odd) = (phase(row, 0), phase(row, 1));
+                            for at in (0..width.div_ceil(2)).step_by(V::LANES) {
+                                put_pairs::<V>(V::load(even.add(at)), V::load(odd.add(at)), &line, at);
+                            }
+                        }
+                        Join::Interleave => {
+                            for (x, value) in line.iter_mut().enumerate().take(width) {
+                                *value = *phase(row, x % step).add(x / step);
+                            }
                         }
                     }
-                    Join::Interleave if step == 2 => {
-                        let [even, odd] = [0, 1].map(|h| phases[row % 2 * 2 + h].row(plane, row / 2));
-                        for ((pair, &a), &b) in out.chunks_exact_mut(2).zip(even).zip(odd) {
-                            pair[0] = a + bias;
-                            pair[1] = b + bias;
-                        }
-                        if width % 2 == 1 {
-                            out[width - 1] = even[width / 2] + bias;
-                        }
-                    }
-                    Join::Interleave => {
-                        for horizontal in 0..step.min(width) {
-                            let phase = phases[row % step * step + horizontal].row(plane, row / step);
-                            out[horizontal..].iter_mut().step_by(step).zip(phase).for_each(|(to, &v)| *to = v + bias);
-                        }
-                    }
-                }
-                if let Some((mask, slope)) = last.mask {
-                    let mask = &mask[offset..offset + width];
-                    out.iter_mut().zip(mask).for_each(|(to, &sign)| *to = *to * sign.select_by_sign(slope));
+                    let offset = (plane * height + row) * width;
+                    last.store::<V>(line.pointer(), plane % m, width, self.out.at(offset), offset);
                 }
             }
         }
+    }
+}
+
+/// Writes even and odd columns from pair `at` on.
+#[inline(always)]
+unsafe fn put_pairs<V: Vector>(even: V, odd: V, line: &Scratch<V::Scalar>, at: usize) {
+    unsafe {
+        let [first, second] = even.zip(odd);
+        first.store(line.pointer().add(2 * at));
+        second.store(line.pointer().add(2 * at + V::LANES));
     }
 }
 

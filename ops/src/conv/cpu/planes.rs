@@ -12,10 +12,10 @@ pub(super) struct Activation<T>(pub Option<T>);
 
 impl<T: Element> Activation<T> {
     #[inline(always)]
-    pub fn of(self, value: T) -> T {
+    unsafe fn of_lanes<V: Vector<Scalar = T>>(self, values: V) -> V {
         match self.0 {
-            Some(slope) => value * value.select_by_sign(slope),
-            None => value,
+            Some(slope) => unsafe { values.multiply_lanes(values.select_by_sign(V::splat(slope))) },
+            None => values,
         }
     }
 }
@@ -26,7 +26,7 @@ pub(super) enum Frame<T> {
     /// Zeros above and to the left.
     Padded([usize; 2]),
     /// Sums of all 2×2 windows, those that overlap the border included, times a factor: one row and one column more
-    /// than the image.
+    /// than the image. Two phases.
     Boxed(T),
 }
 
@@ -131,42 +131,47 @@ impl<T: Element> Job<T> for Deal<'_, T> {
         let [height, width] = images.size;
         let plane = height * width;
         let image_stride = phase_rows * pitch;
-        let mut line = Scratch::<T>::new(width.max(pitch * step) + 2);
+        let (top, left) = match frame {
+            Frame::Padded([top, left]) => (top, left),
+            Frame::Boxed(_) => (0, 1),
+        };
+        // Every row overwrites the same columns; the zeros around them stay.
+        let mut line = Scratch::<T>::new((left + width).max(pitch * step) + 2 * V::LANES);
+        line.fill(T::default());
         for c in self.channels {
             for i in 0..images.n {
-                let source = &images.values[(i * images.channels + c) * plane..][..plane];
+                let source = images.values[(i * images.channels + c) * plane..][..plane].as_ptr();
                 for row in 0..phase_rows * step {
-                    let filled = match frame {
-                        Frame::Padded([top, left]) => {
-                            let inside = (top..top + height).contains(&row);
-                            if inside {
-                                let source = &source[(row - top) * width..][..width];
-                                padded(source, left, images.activation, &mut line[..pitch * step]);
+                    let phase = (c * step + row % step) * step;
+                    let offset = (phase * images.n + i) * image_stride + row / step * pitch;
+                    // SAFETY: the source has these rows, the line has room for them and slack, and this row of this
+                    // channel's phases is written here alone.
+                    unsafe {
+                        let inside = line.pointer().add(left);
+                        let target = out.at(offset);
+                        let next_phase = images.n * image_stride;
+                        match frame {
+                            Frame::Padded(_) if (top..top + height).contains(&row) => {
+                                let source = source.add((row - top) * width);
+                                fetch::<V>(source, None, T::ONE, images.activation, width, inside);
+                                deal::<V>(line.pointer(), step, pitch, target, next_phase);
                             }
-                            inside
-                        }
-                        Frame::Boxed(factor) => {
-                            let above = (1..=height).contains(&row).then(|| &source[(row - 1) * width..][..width]);
-                            let below = (row < height).then(|| &source[row * width..][..width]);
-                            boxed(above, below, factor, images.activation, &mut line, pitch * step);
-                            true
-                        }
-                    };
-                    for column_phase in 0..step {
-                        let phase = row % step * step + column_phase;
-                        let offset = ((c * step * step + phase) * images.n + i) * image_stride + row / step * pitch;
-                        // SAFETY: this row of this channel's plane is written here alone.
-                        let target = unsafe { std::slice::from_raw_parts_mut(out.at(offset), pitch) };
-                        match (filled, step) {
-                            (false, _) => target.fill(T::default()),
-                            (true, 1) => target.copy_from_slice(&line[..pitch]),
-                            (true, 2) => {
-                                let pairs = line[..2 * pitch].chunks_exact(2);
-                                target.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair[column_phase]);
+                            Frame::Boxed(factor) if row <= height => {
+                                let above = source.wrapping_add(row * width).wrapping_sub(width);
+                                let below = source.wrapping_add(row * width);
+                                let (first, second) = match row {
+                                    0 => (below, None),
+                                    row if row == height => (above, None),
+                                    _ => (above, Some(below)),
+                                };
+                                fetch::<V>(first, second, factor, images.activation, width, inside);
+                                deal_sums::<V>(line.pointer(), pitch, target, next_phase);
                             }
                             _ => {
-                                let values = line[column_phase..].iter().step_by(step);
-                                target.iter_mut().zip(values).for_each(|(to, &value)| *to = value);
+                                for column_phase in 0..step {
+                                    let target = target.add(column_phase * next_phase);
+                                    std::slice::from_raw_parts_mut(target, pitch).fill(T::default());
+                                }
                             }
                         }
                     }
@@ -176,52 +181,69 @@ impl<T: Element> Job<T> for Deal<'_, T> {
     }
 }
 
-/// One image row with `left` zeros before it and zeros behind it.
+/// One activated image row, or the sum of two, times a factor.
 #[inline(always)]
-fn padded<T: Element>(source: &[T], left: usize, activation: Activation<T>, line: &mut [T]) {
-    let left = left.min(line.len());
-    let (before, rest) = line.split_at_mut(left);
-    before.fill(T::default());
-    let (inside, behind) = rest.split_at_mut(source.len().min(rest.len()));
-    match activation.0 {
-        Some(slope) => {
-            inside.iter_mut().zip(source).for_each(|(to, &value)| *to = value * value.select_by_sign(slope));
+unsafe fn fetch<V: Vector>(
+    first: *const V::Scalar,
+    second: Option<*const V::Scalar>,
+    factor: V::Scalar,
+    activation: Activation<V::Scalar>,
+    width: usize,
+    to: *mut V::Scalar,
+) {
+    unsafe {
+        for at in (0..width).step_by(V::LANES) {
+            let count = V::LANES.min(width - at);
+            let mut value = activation.of_lanes(V::load_first(first.add(at), count));
+            if let Some(second) = second {
+                value = value.add(activation.of_lanes(V::load_first(second.add(at), count)));
+            }
+            value.multiply_lanes(V::splat(factor)).store_first(to.add(at), count);
         }
-        None => inside.iter_mut().zip(source).for_each(|(to, &value)| *to = value),
     }
-    behind.fill(T::default());
 }
 
-/// One row of window sums: of two image rows, or of one at the border. Zeros behind the last window up to `len`.
+/// Deals a row to its phases, `next` elements apart.
 #[inline(always)]
-fn boxed<T: Element>(
-    above: Option<&[T]>,
-    below: Option<&[T]>,
-    factor: T,
-    activation: Activation<T>,
-    line: &mut [T],
-    len: usize,
-) {
-    // The sums of columns go behind one zero; then neighbours are added in place, from left to right.
-    line[0] = T::default();
-    let width = match (above, below) {
-        (Some(above), Some(below)) => {
-            for ((to, &a), &b) in line[1..].iter_mut().zip(above).zip(below) {
-                *to = (activation.of(a) + activation.of(b)) * factor;
+unsafe fn deal<V: Vector>(line: *const V::Scalar, step: usize, pitch: usize, to: *mut V::Scalar, next: usize) {
+    unsafe {
+        match step {
+            1 => {
+                for at in (0..pitch).step_by(V::LANES) {
+                    V::load(line.add(at)).store_first(to.add(at), V::LANES.min(pitch - at));
+                }
             }
-            above.len()
+            2 => {
+                for at in (0..pitch).step_by(V::LANES) {
+                    let count = V::LANES.min(pitch - at);
+                    let from = line.add(2 * at);
+                    let [even, odd] = V::load(from).unzip(V::load(from.add(V::LANES)));
+                    even.store_first(to.add(at), count);
+                    odd.store_first(to.add(next + at), count);
+                }
+            }
+            _ => {
+                for column in 0..pitch * step {
+                    *to.add(column % step * next + column / step) = *line.add(column);
+                }
+            }
         }
-        (Some(row), None) | (None, Some(row)) => {
-            line[1..].iter_mut().zip(row).for_each(|(to, &value)| *to = activation.of(value) * factor);
-            row.len()
-        }
-        (None, None) => 0,
-    };
-    line[width + 1] = T::default();
-    for column in 0..=width {
-        line[column] = line[column] + line[column + 1];
     }
-    if len > width + 1 {
-        line[width + 1..len].fill(T::default());
+}
+
+/// Deals the sums of neighbours in a row to two phases.
+#[inline(always)]
+unsafe fn deal_sums<V: Vector>(line: *const V::Scalar, pitch: usize, to: *mut V::Scalar, next: usize) {
+    unsafe {
+        for at in (0..pitch).step_by(V::LANES) {
+            let count = V::LANES.min(pitch - at);
+            let from = line.add(2 * at);
+            let first = V::load(from).add(V::load(from.add(1)));
+            let from = from.add(V::LANES);
+            let second = V::load(from).add(V::load(from.add(1)));
+            let [even, odd] = first.unzip(second);
+            even.store_first(to.add(at), count);
+            odd.store_first(to.add(next + at), count);
+        }
     }
 }

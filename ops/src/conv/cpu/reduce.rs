@@ -1,13 +1,12 @@
 //! Weight gradients: sums over all pixels of products of what a kernel tap meets with the derivative at that pixel.
 //! out[c, t, o] = Σ over pixels of planes[c][t + pixel] · other[o][pixel].
 
-use super::correlate::TILE;
 use super::grid::Grid;
 use super::parallel::{Shared, for_each, wanted_tasks};
 use super::planes::{Images, Planes};
 use super::scratch::Scratch;
 use crate::element::Element;
-use crate::simd::{Job, Operand, Shape, Vector, lanes, run};
+use crate::simd::{Job, Operand, Shape, Vector, lanes, run, transpose};
 
 /// Pixels of a gathered block.
 const DEPTH: usize = 512;
@@ -61,16 +60,16 @@ impl<T: Element> Job<T> for Transpose<'_, T> {
         let channels = width.min(images.channels - first);
         let stride = if channels > V::LANES { width } else { V::LANES };
         let offset = panel * width * images.n * plane + image * plane * stride;
-        // SAFETY: this image's part of this panel is written here alone.
-        let out = unsafe { std::slice::from_raw_parts_mut(out.at(offset), plane * stride) };
         let source = &images.values[(image * images.channels + first) * plane..][..channels * plane];
         for start in (0..plane).step_by(V::LANES) {
             let pixels = V::LANES.min(plane - start);
-            let out = &mut out[start * stride..][..pixels * stride];
-            for channel in 0..channels {
-                let source = &source[channel * plane + start..][..pixels];
-                for (&value, out) in source.iter().zip(out.chunks_exact_mut(stride)) {
-                    out[channel] = images.activation.of(value);
+            for lane in (0..channels).step_by(V::LANES) {
+                // SAFETY: this image's part of this panel is written here alone.
+                unsafe {
+                    let from = source.as_ptr().add(lane * plane + start);
+                    let to = out.at(offset + start * stride + lane);
+                    let size = [V::LANES.min(channels - lane), pixels];
+                    transpose::<V>(size, from, plane, images.activation.0, to, stride);
                 }
             }
         }
@@ -165,14 +164,36 @@ impl<T: Element> Job<T> for Sums<'_, T> {
             let channels = width.min(columns.channels - panel * width);
             let stride = if channels > V::LANES { width } else { V::LANES };
             for tile in 0..tiles {
-                let sums = &sums[(i * tiles + tile) * V::ROWS * width..][..TILE.min(V::ROWS * width)];
+                let sums = &sums[(i * tiles + tile) * V::ROWS * width..][..V::ROWS * width];
                 let rows = V::ROWS.min(rows - tile * V::ROWS);
-                for row in 0..rows {
-                    let index = self.rows.start + tile * V::ROWS + row;
-                    let place = index / taps.len() * places.channel + places.taps[index % taps.len()];
-                    for (o, &sum) in sums[row * stride..][..channels].iter().enumerate() {
-                        // SAFETY: these rows and channels are written here alone.
-                        unsafe { *self.out.at(place + (panel * width + o) * places.other) = sum };
+                let start = self.rows.start + tile * V::ROWS;
+                let place = |index: usize| {
+                    let tap = index % taps.len();
+                    index / taps.len() * places.channel + panel * width * places.other + places.taps[tap]
+                };
+                // SAFETY: these rows and channels are written here alone.
+                unsafe {
+                    if (1..rows).all(|row| place(start + row) == place(start) + row) {
+                        let mut lines = [T::default(); 256];
+                        for lane in (0..channels).step_by(V::LANES) {
+                            let (from, count) = (sums.as_ptr().add(lane), V::LANES.min(channels - lane));
+                            // A register holds all rows of the tile, or the tile is cut into registers of rows.
+                            for first in (0..rows).step_by(V::LANES) {
+                                let size = [V::LANES.min(rows - first), count];
+                                let from = from.add(first * stride);
+                                transpose::<V>(size, from, stride, None, lines.as_mut_ptr(), V::LANES);
+                                for o in 0..count {
+                                    let to = self.out.at(place(start) + first + (lane + o) * places.other);
+                                    V::load(lines.as_ptr().add(o * V::LANES)).store_first(to, size[0]);
+                                }
+                            }
+                        }
+                    } else {
+                        for row in 0..rows {
+                            for (o, &sum) in sums[row * stride..][..channels].iter().enumerate() {
+                                *self.out.at(place(start + row) + o * places.other) = sum;
+                            }
+                        }
                     }
                 }
             }

@@ -7,7 +7,7 @@ use super::super::scratch::Scratch;
 use super::transform::Strip;
 use super::{POINTS, tiled_planes};
 use crate::element::{Element, filled};
-use crate::simd::{Job, Operand, Shape, Vector, lanes, run};
+use crate::simd::{Job, Operand, Shape, Vector, lanes, run, transpose};
 
 /// Transformed derivatives of one block of tiles: they stay in the last-level cache.
 const BLOCK_BYTES: usize = 1 << 22;
@@ -104,11 +104,16 @@ impl<T: Element> Job<T> for Derivatives<'_, T> {
                     continue;
                 }
                 to[present * stride..].fill(T::default());
-                for channel in 0..channels {
-                    let at = (image * images.channels + panel * panel_width + channel) * plane;
-                    let from = &images.values[at + (y + row) * width + x..][..present];
-                    for (&value, to) in from.iter().zip(to.chunks_exact_mut(stride)) {
-                        to[channel] = value;
+                let at = (image * images.channels + panel * panel_width) * plane + (y + row) * width + x;
+                for lane in (0..channels).step_by(V::LANES) {
+                    let from = images.values[at + lane * plane..].as_ptr();
+                    for pixel in (0..present).step_by(V::LANES) {
+                        let size = [V::LANES.min(channels - lane), V::LANES.min(present - pixel)];
+                        // SAFETY: the image has these pixels of these channels; the buffer has room for them.
+                        unsafe {
+                            let to = to.as_mut_ptr().add(pixel * stride + lane);
+                            transpose::<V>(size, from.add(pixel), plane, None, to, stride);
+                        }
                     }
                 }
             }
