@@ -123,7 +123,7 @@ impl<T: Element> Job<T> for Block<'_, T> {
     unsafe fn run<V: Vector<Scalar = T>>(self) {
         let Correlation { planes, taps, weights, m, target, .. } = self.correlation;
         let (depth, width) = (planes.channels * taps.len(), 2 * V::LANES);
-        let runs = self.grid.runs(self.pixels.clone(), width);
+        let runs = self.grid.runs(self.pixels.clone(), V::LANES);
         let panels = self.pixels.len().div_ceil(width);
         let packed = Scratch::<T>::new(panels * depth * width);
         // A last panel of at most one register's width is multiplied as such.

@@ -36,7 +36,7 @@ impl Grid {
         self.n * self.rows * self.columns
     }
 
-    /// The runs of some pixels, none across a multiple of `width`.
+    /// The runs of some pixels, none longer than `width` or across a multiple of it.
     pub fn runs(&self, pixels: std::ops::Range<usize>, width: usize) -> Vec<Run> {
         let mut runs = Vec::with_capacity(pixels.len() / self.columns.min(width) + 2);
         let mut pixel = pixels.start;
@@ -51,34 +51,21 @@ impl Grid {
         runs
     }
 
-    /// Copies runs; up to a register behind the last one is overwritten.
+    /// Copies runs of at most a register; a whole register is overwritten for each.
     ///
     /// # Safety
-    /// Everything, and a register behind it, must lie within the allocations; the source only where it has slack.
+    /// Runs must lie within the allocations, of the target with a register behind them, of the source with one where
+    /// the planes have slack.
     #[inline(always)]
     pub unsafe fn copy<V: Vector>(&self, runs: &[Run], from: *const V::Scalar, to: *mut V::Scalar) {
         unsafe {
             if self.has_slack {
                 for run in runs {
-                    let (from, to) = (from.add(run.source), to.add(run.column));
-                    V::load(from).store(to);
-                    let mut done = V::LANES;
-                    while done < run.len {
-                        V::load(from.add(done)).store(to.add(done));
-                        done += V::LANES;
-                    }
+                    V::load(from.wrapping_add(run.source)).store(to.wrapping_add(run.column));
                 }
             } else {
                 for run in runs {
-                    let (from, to) = (from.add(run.source), to.add(run.column));
-                    let mut done = 0;
-                    while done + V::LANES <= run.len {
-                        V::load(from.add(done)).store(to.add(done));
-                        done += V::LANES;
-                    }
-                    for i in done..run.len {
-                        *to.add(i) = *from.add(i);
-                    }
+                    V::load_first(from.wrapping_add(run.source), run.len).store(to.wrapping_add(run.column));
                 }
             }
         }

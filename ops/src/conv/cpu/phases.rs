@@ -65,25 +65,31 @@ pub(super) fn transposed<T: Element>(
     let (n, m, step) = (images.n, filters.rows, axes[0].step);
     let ((top, rows), (left, columns)) = (axes[0].frame(), axes[1].frame());
     let planes = Planes::prepare(images, Frame::Padded([top, left]), 1, [rows, columns]);
-    let correlate = |vertical: usize, horizontal: usize, target: Target<T>| {
-        let (mut taps, mut offsets) = (Vec::new(), Vec::new());
-        for (ky, oy) in axes[0].taps(vertical) {
-            for (kx, ox) in axes[1].taps(horizontal) {
+    let (mut groups, mut offsets) = (Vec::new(), Vec::new());
+    for phase in 0..step * step {
+        let (mut taps, mut places) = (Vec::new(), Vec::new());
+        for (ky, oy) in axes[0].taps(phase / step) {
+            for (kx, ox) in axes[1].taps(phase % step) {
                 taps.push(ky * axes[1].kernel + kx);
-                offsets.push(planes.tap([(oy + top as isize) as usize, (ox + left as isize) as usize]));
+                places.push(planes.tap([(oy + top as isize) as usize, (ox + left as isize) as usize]));
             }
         }
-        let weights = pack(filters, &taps);
-        let weights = Panels::packed(&weights, filters.channels * taps.len());
-        let size = [axes[0].pixels(vertical), axes[1].pixels(horizontal)];
-        Correlation { planes: &planes, taps: &offsets, size, weights, m, target }.run();
+        groups.push(taps);
+        offsets.push(places);
+    }
+    let packed = pack(filters, axes[0].kernel * axes[1].kernel, &groups);
+    let correlate = |phase: usize, target: Target<T>| {
+        let taps = &offsets[phase];
+        let weights = Panels::packed(&packed[phase], filters.channels * taps.len());
+        let size = [axes[0].pixels(phase / step), axes[1].pixels(phase % step)];
+        Correlation { planes: &planes, taps, size, weights, m, target }.run();
     };
     if let (1, Join::Interleave) = (step, join) {
         let plane = axes[0].fine * axes[1].fine;
         // SAFETY: the correlation writes its whole target.
         return unsafe {
             filled(n * m * plane, |out| {
-                correlate(0, 0, Target { out: Shared::new(out), plane, last });
+                correlate(0, Target { out: Shared::new(out), plane, last });
             })
         };
     }
@@ -95,7 +101,7 @@ pub(super) fn transposed<T: Element>(
             let values = Scratch::<T>::new(n * m * plane);
             if plane > 0 {
                 let out = Shared::new(values.pointer());
-                correlate(vertical, horizontal, Target { out, plane, last: Last { bias: None, mask: None } });
+                correlate(phases.len(), Target { out, plane, last: Last { bias: None, mask: None } });
             }
             phases.push(Phase { values, columns: size[1], plane });
         }

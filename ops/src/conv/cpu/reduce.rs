@@ -136,7 +136,7 @@ impl<T: Element> Job<T> for Sums<'_, T> {
         };
         for start in (0..pixels).step_by(DEPTH) {
             let depth = DEPTH.min(pixels - start);
-            let runs = grid.runs(start..start + depth, DEPTH);
+            let runs = grid.runs(start..start + depth, V::LANES);
             for (i, row) in self.rows.clone().enumerate() {
                 let (channel, tap) = (row / taps.len(), row % taps.len());
                 // SAFETY: the planes hold every tap of every pixel; a row is at least a register longer than its runs.

@@ -10,6 +10,7 @@ use super::weights::{Filters, pack};
 use super::winograd;
 use crate::conv::geometry::{ConvGeometry, Resample, Sizes};
 use crate::element::{Element, filled, lane_sum};
+use crate::simd::lanes;
 use rayon::prelude::*;
 
 /// y = act(x) ∗ w (+ bias), with `s.resample` around it. x: n·ci·input, w: co·ci·kernel, y: n·co·output; act is the
@@ -65,8 +66,8 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
         Resample::Upsample2 => {
             let planes = Planes::prepare(images, Frame::Boxed(T::ONE), 2, s.output.map(|side| side + 1));
             let taps: Vec<usize> = (0..9).rev().map(|tap| planes.tap([tap / 3, tap % 3])).collect();
-            let weights = pack(filters, &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
-            let weights = Panels::packed(&weights, 9 * s.co);
+            let packed = pack(filters, 9, &[(0..9).collect()]);
+            let weights = Panels::packed(&packed[0], 9 * s.co);
             let plane = s.input_plane();
             // SAFETY: the correlation writes its whole target.
             unsafe {
@@ -92,6 +93,13 @@ pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f
     let by_input = |taps| Places { channel: area, other: s.ci * area, taps };
     let by_output = |taps| Places { channel: s.ci * area, other: area, taps };
     let (planes, size, columns, places) = match s.resample {
+        // With stride 1, the derivatives can be what meets the taps and the image the other factor.
+        Resample::None if swapping_pays::<T>(s) => {
+            let margin = [0, 1].map(|axis| s.kernel[axis] - 1 - s.geometry.padding[axis]);
+            let covered = [0, 1].map(|axis| s.input[axis] + s.kernel[axis] - 1);
+            let planes = Planes::prepare(derivatives, Frame::Padded(margin), 1, covered);
+            (planes, s.input, Columns::of(images), by_output(&backwards))
+        }
         Resample::None => {
             let planes = Planes::prepare(images, Frame::Padded(s.geometry.padding), s.geometry.stride, covered(s));
             (planes, s.output, Columns::of(derivatives), by_input(&forwards))
@@ -125,6 +133,13 @@ pub fn channel_sum<T: Element>(x: &[T], channels: usize, plane: usize) -> Vec<T>
 fn winograd_pays(s: &Sizes) -> bool {
     let fits = s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1);
     fits && std::env::var("NOWINO").is_err()
+}
+
+/// Whether the weight gradient fills registers better with input than with output channels.
+fn swapping_pays<T: Element>(s: &Sizes) -> bool {
+    let possible = s.geometry.stride == 1 && (0..2).all(|axis| s.geometry.padding[axis] < s.kernel[axis]);
+    let lanes = lanes::<T>();
+    possible && s.co * s.ci.div_ceil(lanes) < s.ci * s.co.div_ceil(lanes)
 }
 
 fn source<'a, T: Element>(s: &Sizes, x: &'a [T], slope: Option<f64>) -> Images<'a, T> {

@@ -170,7 +170,7 @@ impl<T: Element> Job<T> for Sums<'_, T> {
         let (width, count) = (2 * V::LANES, self.tiles.len());
         let first = self.row_part * ROWS;
         let rows = ROWS.min(planes.channels - first);
-        let runs = grid.runs(self.tiles.clone(), count);
+        let runs = grid.runs(self.tiles.clone(), V::LANES);
         let strip = Strip { grid: &grid, runs: &runs, short: self.short };
         let working = Scratch::new(strip.working_len(V::LANES));
         let pitch = count.next_multiple_of(16) + 16;

@@ -78,7 +78,7 @@ impl<T: Element> Job<T> for Block<'_, T> {
     unsafe fn run<V: Vector<Scalar = T>>(self) {
         let Self { planes, grid, filters, m, .. } = self;
         let (depth, width) = (planes.channels, 2 * V::LANES);
-        let runs = grid.runs(self.tiles.clone(), width);
+        let runs = grid.runs(self.tiles.clone(), V::LANES);
         let panels = self.tiles.len().div_ceil(width);
         let is_wide = |panel: usize| self.tiles.len() - panel * width > V::LANES;
         // A register of padding takes what copies write too much.
