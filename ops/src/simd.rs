@@ -5,8 +5,10 @@ mod tile;
 mod transpose;
 
 use crate::element::Element;
-pub(crate) use tile::Operand;
+pub(crate) use tile::{Operand, Shape};
 pub(crate) use transpose::transpose;
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) use x86::{Level, limited};
 
 /// A register of scalars.
 ///
@@ -42,7 +44,7 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// All three must lie within their allocations.
     unsafe fn multiply(
-        shape: tile::Shape,
+        shape: Shape,
         a: Operand<Self::Scalar>,
         b: *const Self::Scalar,
         c: *mut Self::Scalar,
@@ -50,8 +52,6 @@ pub(crate) trait Vector: Copy {
         accumulate: bool,
     );
 }
-
-pub(crate) use tile::Shape;
 
 /// The vector types of a scalar type.
 pub(crate) trait Registers: Sized {
@@ -196,11 +196,25 @@ mod x86 {
     use std::sync::LazyLock;
 
     /// Instruction sets, widest first.
-    #[derive(Clone, Copy)]
-    pub(super) enum Level {
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub(crate) enum Level {
         Avx512,
         Avx2,
         Baseline,
+    }
+
+    #[cfg(test)]
+    thread_local! {
+        static WIDEST: std::cell::Cell<Level> = const { std::cell::Cell::new(Level::Avx512) };
+    }
+
+    /// Runs something with at most this instruction set on this thread.
+    #[cfg(test)]
+    pub(crate) fn limited<R>(level: Level, run: impl FnOnce() -> R) -> R {
+        let before = WIDEST.replace(level);
+        let result = run();
+        WIDEST.set(before);
+        result
     }
 
     /// The widest instruction set of this processor.
@@ -223,6 +237,9 @@ mod x86 {
                 _ => Level::Baseline,
             }
         });
+        #[cfg(test)]
+        return (*LEVEL).max(WIDEST.get());
+        #[cfg(not(test))]
         *LEVEL
     }
 

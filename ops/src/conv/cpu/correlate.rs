@@ -52,21 +52,25 @@ pub(super) struct Target<'a, T> {
     pub last: Last<'a, T>,
 }
 
+/// Neighbouring columns of a panel that are neighbours in the target too.
+struct Piece {
+    column: usize,
+    /// Offset of the first one's row 0.
+    offset: usize,
+    len: usize,
+}
+
 impl<T: Element> Target<'_, T> {
-    /// Writes `columns` results of row `m` of `rows`, from pixel `pixel` on.
-    ///
-    /// # Safety
-    /// The target must have these pixels, and nothing else may write them meanwhile.
+    /// The pieces of some pixels, for a target of `rows` rows.
     #[inline(always)]
-    pub unsafe fn store<V: Vector<Scalar = T>>(&self, values: &[T], m: usize, rows: usize, pixel: usize) {
-        let mut done = 0;
-        while done < values.len() {
-            let (image, at) = ((pixel + done) / self.plane, (pixel + done) % self.plane);
-            let len = (self.plane - at).min(values.len() - done);
-            let offset = (image * rows + m) * self.plane + at;
-            // SAFETY: see above.
-            unsafe { self.last.store::<V>(values.as_ptr().add(done), m, len, self.out.at(offset), offset) };
-            done += len;
+    fn pieces(&self, pixels: std::ops::Range<usize>, rows: usize, pieces: &mut Vec<Piece>) {
+        pieces.clear();
+        let mut pixel = pixels.start;
+        while pixel < pixels.end {
+            let (image, at) = (pixel / self.plane, pixel % self.plane);
+            let len = (self.plane - at).min(pixels.end - pixel);
+            pieces.push(Piece { column: pixel - pixels.start, offset: image * rows * self.plane + at, len });
+            pixel += len;
         }
     }
 }
@@ -141,21 +145,26 @@ impl<T: Element> Job<T> for Block<'_, T> {
             }
         }
         let mut tile = [T::default(); TILE];
+        let mut pieces = Vec::with_capacity(width);
         for row_panel in self.row_panels {
             let first = row_panel * V::ROWS;
             let rows = V::ROWS.min(m - first);
             for panel in 0..panels {
                 let wide = is_wide(panel);
                 let stride = if wide { width } else { V::LANES };
-                let columns = stride.min(self.pixels.len() - panel * width);
+                let start = self.pixels.start + panel * width;
+                target.pieces(start..(start + width).min(self.pixels.end), m, &mut pieces);
                 // SAFETY: packed above; the tile is large enough; these rows and pixels are written here alone.
                 unsafe {
                     let b = packed.pointer().add(panel * depth * width);
                     let shape = Shape { rows, wide, depth };
                     V::multiply(shape, weights.operand(row_panel), b, tile.as_mut_ptr(), stride, false);
-                    for row in 0..rows {
-                        let values = &tile[row * stride..][..columns];
-                        target.store::<V>(values, first + row, m, self.pixels.start + panel * width);
+                    for piece in &pieces {
+                        for row in 0..rows {
+                            let values = tile.as_ptr().add(row * stride + piece.column);
+                            let offset = piece.offset + (first + row) * target.plane;
+                            target.last.store::<V>(values, first + row, piece.len, target.out.at(offset), offset);
+                        }
                     }
                 }
             }

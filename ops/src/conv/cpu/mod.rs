@@ -12,4 +12,7 @@ mod scratch;
 mod weights;
 mod winograd;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use routes::{channel_sum, forward, input_gradient, weight_gradient};

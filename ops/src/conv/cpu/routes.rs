@@ -46,9 +46,7 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
     let images = Images::plain(dy, s.n, s.co, s.output);
     let filters = Filters::by_input(w, s.co, s.ci, s.kernel[0] * s.kernel[1]);
     match s.resample {
-        Resample::None if winograd_pays(s) => {
-            winograd::convolve(images, filters, true, last)
-        }
+        Resample::None if winograd_pays(s) => winograd::convolve(images, filters, true, last),
         Resample::None => {
             let axes = [0, 1].map(|axis| Axis {
                 step: s.geometry.stride,
@@ -60,9 +58,7 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
             });
             transposed(images, filters, axes, Join::Interleave, last)
         }
-        Resample::AvgPool2 => {
-            transposed(images, filters, fine_axes(s.output, false), Join::Box(T::of(0.25)), last)
-        }
+        Resample::AvgPool2 => transposed(images, filters, fine_axes(s.output, false), Join::Box(T::of(0.25)), last),
         Resample::Upsample2 => {
             let planes = Planes::prepare(images, Frame::Boxed(T::ONE), 2, s.output.map(|side| side + 1));
             let taps: Vec<usize> = (0..9).rev().map(|tap| planes.tap([tap / 3, tap % 3])).collect();
@@ -84,7 +80,7 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
 pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f64>) -> Vec<T> {
     let images = source(s, x, slope);
     let derivatives = Images::plain(dy, s.n, s.co, s.output);
-    if s.resample == Resample::None && winograd_pays(s) {
+    if winograd_fits(s) && s.ci.min(s.co) >= WINOGRAD_CHANNELS {
         return winograd::weight_gradient(images, derivatives);
     }
     let area = s.kernel[0] * s.kernel[1];
@@ -129,10 +125,19 @@ pub fn channel_sum<T: Element>(x: &[T], channels: usize, plane: usize) -> Vec<T>
     }
 }
 
-/// Whether the saved products outweigh the transforms.
+/// Pixels of the batch from which on Winograd's algorithm saves more products than the transform of the kernels costs.
+const WINOGRAD_PIXELS: usize = 96;
+
+/// Channels from which on its weight gradient is worth the transforms of both images.
+const WINOGRAD_CHANNELS: usize = 8;
+
+fn winograd_fits(s: &Sizes) -> bool {
+    s.resample == Resample::None && s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1)
+}
+
+/// Whether forward and input gradient gain from it.
 fn winograd_pays(s: &Sizes) -> bool {
-    let fits = s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1);
-    fits && std::env::var("NOWINO").is_err()
+    winograd_fits(s) && s.n * s.output_plane() >= WINOGRAD_PIXELS
 }
 
 /// Whether the weight gradient fills registers better with input than with output channels.

@@ -5,7 +5,7 @@ use super::super::scratch::Scratch;
 use super::super::weights::Filters;
 use super::POINTS;
 use crate::element::Element;
-use crate::simd::{Job, Vector, run, tile_rows};
+use crate::simd::{Job, Vector, run, tile_rows, transpose};
 
 /// G g Gᵀ of all kernels: point × panel of rows × channel × row of the panel.
 pub(super) struct Transformed<T> {
@@ -43,16 +43,26 @@ impl<T: Element> Job<T> for Transform<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
         let Self { filters, mirrored, stride, out, .. } = self;
+        let mut block = [T::default(); 256];
         for panel in self.panels {
             let first = panel * V::ROWS;
             let rows = V::ROWS.min(filters.rows - first);
             for channel in 0..filters.channels {
                 let source = &filters.values[first * filters.row_stride + channel * filters.channel_stride..];
+                let source = &source[..(rows - 1) * filters.row_stride + 9];
                 let mut taps = [[T::default(); 8]; 9];
-                for row in 0..rows {
-                    let kernel = &source[row * filters.row_stride..][..9];
-                    for (tap, &value) in kernel.iter().enumerate() {
-                        taps[tap][row] = value;
+                // SAFETY: the source has these rows of nine taps; a block of registers has room for their transpose.
+                unsafe {
+                    for tap in (0..9).step_by(V::LANES) {
+                        for row in (0..rows).step_by(V::LANES) {
+                            let size = [V::LANES.min(rows - row), V::LANES.min(9 - tap)];
+                            let from = source.as_ptr().add(row * filters.row_stride + tap);
+                            transpose::<V>(size, from, filters.row_stride, None, block.as_mut_ptr(), V::LANES);
+                            for (i, taps) in taps[tap..].iter_mut().enumerate().take(size[1]) {
+                                let count = V::LANES.min(8 - row);
+                                taps[row..row + count].copy_from_slice(&block[i * V::LANES..][..count]);
+                            }
+                        }
                     }
                 }
                 if mirrored {

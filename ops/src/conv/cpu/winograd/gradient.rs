@@ -41,7 +41,16 @@ pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivativ
                 for_each(panels * parts, 4 * POINTS * panels * here * width, |task| {
                     let (panel, part) = (task / parts, task % parts);
                     let range = here * part / parts..here * (part + 1) / parts;
-                    run(Derivatives { images: derivatives, tiles, first, range, here, panel, panels, out: columns_out });
+                    run(Derivatives {
+                        images: derivatives,
+                        tiles,
+                        first,
+                        range,
+                        here,
+                        panel,
+                        panels,
+                        out: columns_out,
+                    });
                 });
                 for_each(row_parts * panel_parts, POINTS * ci * co * here, |task| {
                     let (row_part, panel_part) = (task / panel_parts, task % panel_parts);

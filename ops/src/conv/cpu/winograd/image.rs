@@ -101,12 +101,13 @@ impl<T: Element> Job<T> for Block<'_, T> {
         }
         let products = Scratch::<T>::new(POINTS * TILE);
         let mut lines = [[T::default(); 64]; 2];
+        let places = self.places(&runs);
         for row_panel in self.row_panels.clone() {
             let first = row_panel * V::ROWS;
             let rows = V::ROWS.min(m - first);
-            let mut rest: &[Run] = &runs;
+            let mut rest: &[Place] = &places;
             for panel in 0..panels {
-                let (runs, others) = rest.split_at(rest.partition_point(|run| run.column < (panel + 1) * width));
+                let (places, others) = rest.split_at(rest.partition_point(|place| place.column < (panel + 1) * width));
                 rest = others;
                 let wide = is_wide(panel);
                 let stride = if wide { width } else { V::LANES };
@@ -129,7 +130,7 @@ impl<T: Element> Job<T> for Block<'_, T> {
                             let halves = [&mut top[width..], &mut bottom[width..]];
                             outputs_into::<V>(from.add(V::LANES), halves);
                         }
-                        self.store::<V>(runs, panel * width, &lines, first + row);
+                        self.store::<V>(places, panel * width, &lines, first + row);
                     }
                 }
             }
@@ -173,28 +174,55 @@ unsafe fn contract<V: Vector>([a, b, c, d]: [V; 4]) -> [V; 2] {
 }
 
 impl<T: Element> Block<'_, T> {
+    /// Where the pixels of runs go.
+    #[inline(always)]
+    fn places(&self, runs: &[Run]) -> Vec<Place> {
+        let [height, width] = self.size;
+        let tile_rows = height.div_ceil(2);
+        let place = |run: &Run| {
+            let tile = self.tiles.start + run.column;
+            let (line, x) = (tile / self.columns, 2 * (tile % self.columns));
+            let (image, y) = (line / tile_rows, 2 * (line % tile_rows));
+            Place {
+                column: run.column,
+                offset: (image * self.m * height + y) * width + x,
+                len: (2 * run.len).min(width - x),
+                rows: 2.min(height - y),
+            }
+        };
+        runs.iter().map(place).collect()
+    }
+
     /// Writes the pixels of one output channel.
     #[inline(always)]
     unsafe fn store<V: Vector<Scalar = T>>(
         &self,
-        runs: &[Run],
+        places: &[Place],
         first_column: usize,
         lines: &[[T; 64]; 2],
         channel: usize,
     ) {
         let [height, width] = self.size;
-        let tile_rows = height.div_ceil(2);
-        for run in runs {
-            let tile = self.tiles.start + run.column;
-            let (line, x) = (tile / self.columns, 2 * (tile % self.columns));
-            let (image, y) = (line / tile_rows, 2 * (line % tile_rows));
-            let start = 2 * (run.column - first_column);
-            let len = (2 * run.len).min(width - x);
-            for (row, values) in lines.iter().enumerate().take(height - y) {
-                let offset = ((image * self.m + channel) * height + y + row) * width + x;
+        for place in places {
+            for (row, values) in lines.iter().enumerate().take(place.rows) {
+                let offset = place.offset + (channel * height + row) * width;
                 // SAFETY: these pixels of this channel are written here alone.
-                unsafe { self.last.store::<V>(values.as_ptr().add(start), channel, len, self.out.at(offset), offset) };
+                unsafe {
+                    let values = values.as_ptr().add(2 * (place.column - first_column));
+                    self.last.store::<V>(values, channel, place.len, self.out.at(offset), offset);
+                }
             }
         }
     }
+}
+
+/// Where the pixels of a run of tiles go.
+struct Place {
+    /// The first tile's column within the block.
+    column: usize,
+    /// Of the first tile's first pixel in channel 0.
+    offset: usize,
+    /// Pixels in a row, and rows.
+    len: usize,
+    rows: usize,
 }
