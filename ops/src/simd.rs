@@ -36,6 +36,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn multiply_lanes(self, other: Self) -> Self;
     /// The first `count` scalars, of at most all lanes; the other lanes are 0.
     unsafe fn load_first(from: *const Self::Scalar, count: usize) -> Self;
+    /// The scalars `start`..`end`, at most all lanes, in their places; the other lanes are 0 and need no memory.
+    unsafe fn load_between(from: *const Self::Scalar, start: usize, end: usize) -> Self;
     /// Writes the first `count` lanes.
     unsafe fn store_first(self, to: *mut Self::Scalar, count: usize);
     /// c (rows × 1 or 2 registers, row stride `stride`) ← a·b, or += when `accumulate`. b is packed: `depth` rows as
@@ -169,6 +171,11 @@ impl<T: Element> Vector for Portable<T> {
         Self(std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::default() }))
     }
     #[inline(always)]
+    unsafe fn load_between(from: *const T, start: usize, end: usize) -> Self {
+        let lane = |i: usize| if start <= i && i < end { unsafe { *from.wrapping_add(i) } } else { T::default() };
+        Self(std::array::from_fn(lane))
+    }
+    #[inline(always)]
     unsafe fn store_first(self, to: *mut T, count: usize) {
         for (i, value) in self.0.into_iter().enumerate().take(count) {
             unsafe { *to.add(i) = value };
@@ -246,7 +253,7 @@ mod x86 {
     macro_rules! vector {
         ($name:ident, $scalar:ty, $lanes:expr, $rows:expr, $features:literal,
          $set:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
-         zip: $zip:expr, unzip: $unzip:expr, select: $select:expr, load_first: $load_first:expr, store_first: $store_first:expr) => {
+         zip: $zip:expr, unzip: $unzip:expr, select: $select:expr, load_first: $load_first:expr, load_between: $load_between:expr, store_first: $store_first:expr) => {
             impl Vector for $name {
                 type Scalar = $scalar;
                 const LANES: usize = $lanes;
@@ -296,6 +303,10 @@ mod x86 {
                     unsafe { $load_first(from, count) }
                 }
                 #[inline(always)]
+                unsafe fn load_between(from: *const $scalar, start: usize, end: usize) -> Self {
+                    unsafe { $load_between(from, start, end) }
+                }
+                #[inline(always)]
                 unsafe fn store_first(self, to: *mut $scalar, count: usize) {
                     unsafe { $store_first(self, to, count) }
                 }
@@ -331,6 +342,7 @@ mod x86 {
         unzip: |a, b| [_mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b), _mm512_permutex2var_ps(a, _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b)],
         select: |a, slope| _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(a)), _mm512_set1_ps(1.0), slope),
         load_first: |from, count| _mm512_maskz_loadu_ps(((1u32 << count) - 1) as u16, from),
+        load_between: |from, start: usize, end: usize| _mm512_maskz_loadu_ps(((1u32 << end) - (1u32 << start)) as u16, from),
         store_first: |value, to, count| _mm512_mask_storeu_ps(to, ((1u32 << count) - 1) as u16, value)
     );
     vector!(
@@ -340,6 +352,7 @@ mod x86 {
         unzip: |a, b| [_mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b), _mm512_permutex2var_pd(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b)],
         select: |a, slope| _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_castpd_si512(a)), _mm512_set1_pd(1.0), slope),
         load_first: |from, count| _mm512_maskz_loadu_pd(((1u32 << count) - 1) as u8, from),
+        load_between: |from, start: usize, end: usize| _mm512_maskz_loadu_pd(((1u32 << end) - (1u32 << start)) as u8, from),
         store_first: |value, to, count| _mm512_mask_storeu_pd(to, ((1u32 << count) - 1) as u8, value)
     );
     vector!(
@@ -355,6 +368,7 @@ mod x86 {
         },
         select: |a, slope| _mm256_blendv_ps(_mm256_set1_ps(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_ps(from, first_32(count)),
+        load_between: |from, start: usize, end: usize| _mm256_maskload_ps(from, _mm256_andnot_si256(first_32(start), first_32(end))),
         store_first: |value, to, count| _mm256_maskstore_ps(to, first_32(count), value)
     );
     vector!(
@@ -370,6 +384,7 @@ mod x86 {
         },
         select: |a, slope| _mm256_blendv_pd(_mm256_set1_pd(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_pd(from, first_64(count)),
+        load_between: |from, start: usize, end: usize| _mm256_maskload_pd(from, _mm256_andnot_si256(first_64(start), first_64(end))),
         store_first: |value, to, count| _mm256_maskstore_pd(to, first_64(count), value)
     );
 

@@ -154,7 +154,6 @@ impl<T: Element> Job<T> for Joining<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
         let Self { phases, step, m, size: [height, width], join, last, .. } = self;
-        let sums = [Scratch::<T>::new(width / 2 + 1 + V::LANES), Scratch::<T>::new(width / 2 + 1 + V::LANES)];
         let mut line = Scratch::<T>::new(width + 2 * V::LANES);
         for plane in self.planes {
             for row in 0..height {
@@ -166,17 +165,15 @@ impl<T: Element> Job<T> for Joining<'_, T> {
                 unsafe {
                     match join {
                         Join::Box(factor) => {
-                            for (horizontal, sums) in sums.iter().enumerate() {
-                                let (above, below) = (phase(row, horizontal), phase(row + 1, horizontal));
-                                for at in (0..width / 2 + 1).step_by(V::LANES) {
-                                    let sum = V::load(above.add(at)).add(V::load(below.add(at)));
-                                    sum.multiply_lanes(V::splat(factor)).store(sums.pointer().add(at));
-                                }
-                            }
+                            let [above_even, below_even] = [phase(row, 0), phase(row + 1, 0)];
+                            let [above_odd, below_odd] = [phase(row, 1), phase(row + 1, 1)];
+                            let factor = V::splat(factor);
                             for at in (0..width / 2).step_by(V::LANES) {
-                                let even = sums[0].pointer().add(at);
-                                let odd = V::load(sums[1].pointer().add(at));
-                                put_pairs::<V>(V::load(even).add(odd), odd.add(V::load(even.add(1))), &line, at);
+                                let odd = V::load(above_odd.add(at)).add(V::load(below_odd.add(at)));
+                                let left = V::load(above_even.add(at)).add(V::load(below_even.add(at)));
+                                let right = V::load(above_even.add(at + 1)).add(V::load(below_even.add(at + 1)));
+                                let even = left.add(odd).multiply_lanes(factor);
+                                put_pairs::<V>(even, odd.add(right).multiply_lanes(factor), &line, at);
                             }
                         }
                         Join::Interleave if step == 2 => {

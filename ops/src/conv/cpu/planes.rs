@@ -135,44 +135,33 @@ impl<T: Element> Job<T> for Deal<'_, T> {
             Frame::Padded([top, left]) => (top, left),
             Frame::Boxed(_) => (0, 1),
         };
-        // Every row overwrites the same columns; the zeros around them stay.
-        let mut line = Scratch::<T>::new((left + width).max(pitch * step) + 2 * V::LANES);
-        line.fill(T::default());
+        let line = Scratch::<T>::new(pitch * step + 2 * V::LANES);
         for c in self.channels {
             for i in 0..images.n {
                 let source = images.values[(i * images.channels + c) * plane..][..plane].as_ptr();
                 for row in 0..phase_rows * step {
                     let phase = (c * step + row % step) * step;
                     let offset = (phase * images.n + i) * image_stride + row / step * pitch;
-                    // SAFETY: the source has these rows, the line has room for them and slack, and this row of this
-                    // channel's phases is written here alone.
+                    let mut framed =
+                        Line { rows: [None; 2], left, width, activation: images.activation, factor: T::ONE };
+                    match frame {
+                        Frame::Padded(_) if (top..top + height).contains(&row) => {
+                            framed.rows[0] = Some(source.wrapping_add((row - top) * width));
+                        }
+                        Frame::Padded(_) => {}
+                        Frame::Boxed(factor) => {
+                            framed.factor = factor;
+                            let below = source.wrapping_add(row * width);
+                            framed.rows[0] = (1..=height).contains(&row).then(|| below.wrapping_sub(width));
+                            framed.rows[1] = (row < height).then_some(below);
+                        }
+                    }
+                    // SAFETY: the source has these rows; this row of this channel's phases is written here alone.
                     unsafe {
-                        let inside = line.pointer().add(left);
-                        let target = out.at(offset);
-                        let next_phase = images.n * image_stride;
+                        let (target, next_phase) = (out.at(offset), images.n * image_stride);
                         match frame {
-                            Frame::Padded(_) if (top..top + height).contains(&row) => {
-                                let source = source.add((row - top) * width);
-                                fetch::<V>(source, None, T::ONE, images.activation, width, inside);
-                                deal::<V>(line.pointer(), step, pitch, target, next_phase);
-                            }
-                            Frame::Boxed(factor) if row <= height => {
-                                let above = source.wrapping_add(row * width).wrapping_sub(width);
-                                let below = source.wrapping_add(row * width);
-                                let (first, second) = match row {
-                                    0 => (below, None),
-                                    row if row == height => (above, None),
-                                    _ => (above, Some(below)),
-                                };
-                                fetch::<V>(first, second, factor, images.activation, width, inside);
-                                deal_sums::<V>(line.pointer(), pitch, target, next_phase);
-                            }
-                            _ => {
-                                for column_phase in 0..step {
-                                    let target = target.add(column_phase * next_phase);
-                                    std::slice::from_raw_parts_mut(target, pitch).fill(T::default());
-                                }
-                            }
+                            Frame::Padded(_) => deal::<V>(&framed, &line, step, pitch, target, next_phase),
+                            Frame::Boxed(_) => deal_sums::<V>(&framed, &line, pitch, target, next_phase),
                         }
                     }
                 }
@@ -181,50 +170,64 @@ impl<T: Element> Job<T> for Deal<'_, T> {
     }
 }
 
-/// One activated image row, or the sum of two, times a factor.
-#[inline(always)]
-unsafe fn fetch<V: Vector>(
-    first: *const V::Scalar,
-    second: Option<*const V::Scalar>,
-    factor: V::Scalar,
-    activation: Activation<V::Scalar>,
+/// A row of the framed image: the sum of up to two activated image rows, times a factor, with zeros on both sides.
+struct Line<T> {
+    rows: [Option<*const T>; 2],
+    left: usize,
     width: usize,
-    to: *mut V::Scalar,
-) {
-    unsafe {
-        for at in (0..width).step_by(V::LANES) {
-            let count = V::LANES.min(width - at);
-            let mut value = activation.of_lanes(V::load_first(first.add(at), count));
-            if let Some(second) = second {
-                value = value.add(activation.of_lanes(V::load_first(second.add(at), count)));
+    activation: Activation<T>,
+    factor: T,
+}
+
+impl<T: Element> Line<T> {
+    /// A register from column `at` on.
+    #[inline(always)]
+    unsafe fn load<V: Vector<Scalar = T>>(&self, at: usize) -> V {
+        let start = self.left.saturating_sub(at).min(V::LANES);
+        let end = (self.left + self.width).saturating_sub(at).min(V::LANES).max(start);
+        // SAFETY: only columns of the image are read.
+        unsafe {
+            let mut sum = V::splat(T::default());
+            for row in self.rows.iter().flatten() {
+                let from = row.wrapping_add(at).wrapping_sub(self.left);
+                sum = sum.add(self.activation.of_lanes(V::load_between(from, start, end)));
             }
-            value.multiply_lanes(V::splat(factor)).store_first(to.add(at), count);
+            sum.multiply_lanes(V::splat(self.factor))
         }
     }
 }
 
 /// Deals a row to its phases, `next` elements apart.
 #[inline(always)]
-unsafe fn deal<V: Vector>(line: *const V::Scalar, step: usize, pitch: usize, to: *mut V::Scalar, next: usize) {
+unsafe fn deal<V: Vector>(
+    row: &Line<V::Scalar>,
+    line: &Scratch<V::Scalar>,
+    step: usize,
+    pitch: usize,
+    to: *mut V::Scalar,
+    next: usize,
+) {
     unsafe {
         match step {
             1 => {
                 for at in (0..pitch).step_by(V::LANES) {
-                    V::load(line.add(at)).store_first(to.add(at), V::LANES.min(pitch - at));
+                    row.load::<V>(at).store_first(to.add(at), V::LANES.min(pitch - at));
                 }
             }
             2 => {
                 for at in (0..pitch).step_by(V::LANES) {
                     let count = V::LANES.min(pitch - at);
-                    let from = line.add(2 * at);
-                    let [even, odd] = V::load(from).unzip(V::load(from.add(V::LANES)));
+                    let [even, odd] = row.load::<V>(2 * at).unzip(row.load::<V>(2 * at + V::LANES));
                     even.store_first(to.add(at), count);
                     odd.store_first(to.add(next + at), count);
                 }
             }
             _ => {
+                for at in (0..pitch * step).step_by(V::LANES) {
+                    row.load::<V>(at).store(line.pointer().add(at));
+                }
                 for column in 0..pitch * step {
-                    *to.add(column % step * next + column / step) = *line.add(column);
+                    *to.add(column % step * next + column / step) = line[column];
                 }
             }
         }
@@ -233,11 +236,20 @@ unsafe fn deal<V: Vector>(line: *const V::Scalar, step: usize, pitch: usize, to:
 
 /// Deals the sums of neighbours in a row to two phases.
 #[inline(always)]
-unsafe fn deal_sums<V: Vector>(line: *const V::Scalar, pitch: usize, to: *mut V::Scalar, next: usize) {
+unsafe fn deal_sums<V: Vector>(
+    row: &Line<V::Scalar>,
+    line: &Scratch<V::Scalar>,
+    pitch: usize,
+    to: *mut V::Scalar,
+    next: usize,
+) {
     unsafe {
+        for at in (0..2 * pitch + 1).step_by(V::LANES) {
+            row.load::<V>(at).store(line.pointer().add(at));
+        }
         for at in (0..pitch).step_by(V::LANES) {
             let count = V::LANES.min(pitch - at);
-            let from = line.add(2 * at);
+            let from = line.pointer().add(2 * at);
             let first = V::load(from).add(V::load(from.add(1)));
             let from = from.add(V::LANES);
             let second = V::load(from).add(V::load(from.add(1)));

@@ -158,7 +158,8 @@ const CHANNELS: [[usize; 2]; 4] = [[1, 1], [3, 5], [17, 9], [9, 35]];
 
 #[test]
 fn any_kernel_stride_and_padding() {
-    let cases: [([usize; 2], [usize; 2], usize, [usize; 2]); 16] = [
+    // Input, kernel, stride and padding.
+    let cases = [
         ([1, 1], [1, 1], 1, [0, 0]),
         ([5, 6], [1, 1], 1, [0, 0]),
         ([5, 6], [1, 1], 2, [0, 0]),

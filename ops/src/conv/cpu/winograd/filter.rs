@@ -70,11 +70,12 @@ impl<T: Element> Job<T> for Transform<'_, T> {
                 }
                 let at = (panel * filters.channels + channel) * V::ROWS;
                 let mut columns = [[[T::default(); 8]; 4]; 3];
-                for x in 0..3 {
-                    columns[x] = expand(&taps[x], &taps[3 + x], &taps[6 + x]);
+                for (x, column) in columns.iter_mut().enumerate() {
+                    *column = expand(&taps[x], &taps[3 + x], &taps[6 + x]);
                 }
-                for y in 0..4 {
-                    for (x, values) in expand(&columns[0][y], &columns[1][y], &columns[2][y]).iter().enumerate() {
+                let [left, middle, right] = &columns;
+                for (y, ((left, middle), right)) in left.iter().zip(middle).zip(right).enumerate() {
+                    for (x, values) in expand(left, middle, right).iter().enumerate() {
                         // SAFETY: this panel is written here alone.
                         unsafe {
                             let to = out.at((4 * y + x) * stride + at);

@@ -132,12 +132,12 @@ impl<T: Element> Job<T> for Derivatives<'_, T> {
                     unsafe {
                         let top = pixels.pointer().add(2 * i * stride + lane);
                         let bottom = top.add(2 * tiles[1] * stride);
-                        let columns = [
+                        let [left, right] = [
                             expand(V::load(top), V::load(bottom)),
                             expand(V::load(top.add(stride)), V::load(bottom.add(stride))),
                         ];
-                        for row in 0..4 {
-                            for (column, value) in expand(columns[0][row], columns[1][row]).into_iter().enumerate() {
+                        for (row, (left, right)) in left.into_iter().zip(right).enumerate() {
+                            for (column, value) in expand(left, right).into_iter().enumerate() {
                                 let offset = (4 * row + column) * panels + panel;
                                 value.store(out.at(offset * here * panel_width + (tile + i) * stride + lane));
                             }
@@ -230,11 +230,11 @@ impl<T: Element> Sums<'_, T> {
     /// Gᵀ s G of one input channel and a panel of output channels.
     #[inline(always)]
     unsafe fn kernels<V: Vector<Scalar = T>>(&self, sums: *const T, first: usize, channels: usize, row: usize) {
-        let half = V::splat(T::of(0.5));
         let mut taps = [[T::default(); 32]; 9];
         for lane in (0..channels).step_by(V::LANES) {
             // SAFETY: the caller's pointer reaches all points.
             unsafe {
+                let half = V::splat(T::of(0.5));
                 let mut columns = [[V::splat(T::default()); 3]; 4];
                 for (x, column) in columns.iter_mut().enumerate() {
                     let from = sums.add(x * ROWS * 2 * V::LANES + lane);
@@ -242,10 +242,11 @@ impl<T: Element> Sums<'_, T> {
                     let [a, b] = [V::load(from), V::load(from.add(step))];
                     *column = contract([a, b, V::load(from.add(2 * step)), V::load(from.add(3 * step))], half);
                 }
-                for y in 0..3 {
-                    let line = contract([columns[0][y], columns[1][y], columns[2][y], columns[3][y]], half);
-                    for (x, value) in line.into_iter().enumerate() {
-                        value.store(taps[3 * y + x].as_mut_ptr().add(lane));
+                let [first, second, third, fourth] = columns;
+                for (y, taps) in taps.chunks_exact_mut(3).enumerate() {
+                    let line = contract([first[y], second[y], third[y], fourth[y]], half);
+                    for (value, taps) in line.into_iter().zip(taps) {
+                        value.store(taps.as_mut_ptr().add(lane));
                     }
                 }
             }
