@@ -4,7 +4,7 @@
 use super::correlate::{Correlation, Panels, Target};
 use super::last::Last;
 use super::parallel::{Shared, for_each, wanted_tasks};
-use super::planes::{Activation, Frame, Images, Planes};
+use super::planes::{Frame, Images, Planes};
 use super::scratch::Scratch;
 use super::weights::{Filters, pack};
 use crate::element::{Element, filled};
@@ -18,8 +18,7 @@ pub(super) struct Axis {
     pub kernel: usize,
     pub shift: isize,
     pub mirrored: bool,
-    /// Coarse and fine pixels.
-    pub coarse: usize,
+    /// Fine pixels.
     pub fine: usize,
 }
 
@@ -203,12 +202,5 @@ unsafe fn put_pairs<V: Vector>(even: V, odd: V, line: &Scratch<V::Scalar>, at: u
         let [first, second] = even.zip(odd);
         first.store(line.pointer().add(2 * at));
         second.store(line.pointer().add(2 * at + V::LANES));
-    }
-}
-
-impl<'a, T: Element> Images<'a, T> {
-    /// Images without activation.
-    pub fn plain(values: &'a [T], n: usize, channels: usize, size: [usize; 2]) -> Self {
-        Self { values, n, channels, size, activation: Activation(None) }
     }
 }

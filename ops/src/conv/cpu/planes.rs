@@ -41,6 +41,13 @@ pub(super) struct Images<'a, T> {
     pub activation: Activation<T>,
 }
 
+impl<'a, T: Element> Images<'a, T> {
+    /// Images without activation.
+    pub fn plain(values: &'a [T], n: usize, channels: usize, size: [usize; 2]) -> Self {
+        Self { values, n, channels, size, activation: Activation(None) }
+    }
+}
+
 /// channels × phase rows × phase columns × n × rows × pitch.
 pub(super) struct Planes<'a, T> {
     memory: Memory<'a, T>,

@@ -16,6 +16,8 @@ use rayon::prelude::*;
 /// y = act(x) ∗ w (+ bias), with `s.resample` around it. x: n·ci·input, w: co·ci·kernel, y: n·co·output; act is the
 /// leaky ReLU with this slope.
 pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slope: Option<f64>) -> Vec<T> {
+    require(s, Some(x), Some(w), None);
+    assert!(bias.is_none_or(|bias| bias.len() == s.co), "invariant: one bias per output channel");
     let images = source(s, x, slope);
     match s.resample {
         Resample::None if winograd_pays(s) => {
@@ -42,6 +44,7 @@ pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slop
 
 /// The derivative in act(x), times the derivative of the leaky ReLU at x when `mask` is (x, slope).
 pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[T], f64)>) -> Vec<T> {
+    require(s, mask.map(|(x, _)| x), Some(w), Some(dy));
     let last = Last { bias: None, mask: mask.map(|(x, slope)| (x, T::of(slope))) };
     let images = Images::plain(dy, s.n, s.co, s.output);
     let filters = Filters::by_input(w, s.co, s.ci, s.kernel[0] * s.kernel[1]);
@@ -53,7 +56,6 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
                 kernel: s.kernel[axis],
                 shift: s.geometry.padding[axis] as isize,
                 mirrored: false,
-                coarse: s.output[axis],
                 fine: s.input[axis],
             });
             transposed(images, filters, axes, Join::Interleave, last)
@@ -78,6 +80,7 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
 
 /// The derivative in w; act(x) is the leaky ReLU with this slope.
 pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f64>) -> Vec<T> {
+    require(s, Some(x), None, Some(dy));
     let images = source(s, x, slope);
     let derivatives = Images::plain(dy, s.n, s.co, s.output);
     if winograd_fits(s) && s.ci.min(s.co) >= WINOGRAD_CHANNELS {
@@ -112,6 +115,22 @@ pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f
     let taps: Vec<usize> = forwards.iter().map(|tap| planes.tap([tap / s.kernel[1], tap % s.kernel[1]])).collect();
     // SAFETY: `reduce` writes every channel, tap and column, which are all of the weights.
     unsafe { filled(s.co * s.patch(), |out| reduce(&planes, &taps, size, &columns, places, out)) }
+}
+
+/// Kernels go through operands by pointers: nothing may be shorter than the sizes say.
+fn require<T>(s: &Sizes, x: Option<&[T]>, w: Option<&[T]>, dy: Option<&[T]>) {
+    let output = match s.resample {
+        Resample::None => s.geometry.output(s.input, s.kernel).unwrap_or_default(),
+        Resample::AvgPool2 => s.input.map(|side| side / 2),
+        Resample::Upsample2 => s.input.map(|side| 2 * side),
+    };
+    let even = s.resample != Resample::AvgPool2 || s.input.iter().all(|side| side % 2 == 0);
+    let standard = s.resample == Resample::None || (s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1));
+    assert!(s.output == output && even && standard, "invariant: the sizes of a convolution go together: {s:?}");
+    let has = |values: Option<&[T]>, len: usize| values.is_none_or(|values| values.len() == len);
+    let complete =
+        has(x, s.n * s.ci * s.input_plane()) && has(w, s.co * s.patch()) && has(dy, s.n * s.co * s.output_plane());
+    assert!(complete, "invariant: operands have the sizes of the convolution: {s:?}");
 }
 
 /// Sum over images and pixels of each channel: n·c·plane → c.
@@ -159,7 +178,7 @@ fn covered(s: &Sizes) -> [usize; 2] {
 /// Both directions of the transposed stride-2 convolution between an image and its box-filtered double.
 fn fine_axes(coarse: [usize; 2], mirrored: bool) -> [Axis; 2] {
     let shift = if mirrored { -2 } else { 0 };
-    coarse.map(|coarse| Axis { step: 2, kernel: 3, shift, mirrored, coarse, fine: 2 * coarse + 1 })
+    coarse.map(|coarse| Axis { step: 2, kernel: 3, shift, mirrored, fine: 2 * coarse + 1 })
 }
 
 /// Every tap of the kernel on planes that hold one phase per stride.
