@@ -9,6 +9,7 @@
 mod arrange;
 mod batch_norm;
 mod conv;
+mod element;
 mod elementwise;
 mod error;
 pub mod flop;
@@ -26,6 +27,7 @@ mod reduction;
 pub mod resize;
 mod scale;
 mod shapes;
+mod simd;
 mod windows;
 
 pub use arrange::{cat_channels, narrow_channels, reshape, select_channels};

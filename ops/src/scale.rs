@@ -36,7 +36,7 @@ fn pool(operation: &'static str, x: &Variable, factor: f64) -> Result<Variable> 
 }
 
 /// `factor` times each pixel, repeated 2×2.
-pub(crate) fn repeated(operation: &'static str, x: &Variable, factor: f64) -> Result<Variable> {
+fn repeated(operation: &'static str, x: &Variable, factor: f64) -> Result<Variable> {
     let [n, c, h, w] = dims4(operation, x)?;
     let y = launch(&Repeat { operation, width: w, factor }, &[x.value()], (n, c, 2 * h, 2 * w))?;
     Ok(record(y, &[x], move |g, needed| Ok(vec![when(needed[0], || pool(operation, g, factor))?])))
@@ -44,7 +44,7 @@ pub(crate) fn repeated(operation: &'static str, x: &Variable, factor: f64) -> Re
 /// Rows of input per rayon task.
 const ROWS: usize = 64;
 
-pub(crate) fn sum_pool<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
+fn sum_pool<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     let (factor, half) = (T::of(factor), width / 2);
     let mut y = uninitialised(x.len() / 4);
     y.par_chunks_mut(half * ROWS).zip(x.par_chunks(2 * width * ROWS)).for_each(|(y, x)| {
@@ -58,7 +58,7 @@ pub(crate) fn sum_pool<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T>
     y
 }
 
-pub(crate) fn repeat<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
+fn repeat<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     let factor = T::of(factor);
     let mut y = uninitialised(x.len() * 4);
     y.par_chunks_mut(4 * width * ROWS).zip(x.par_chunks(width * ROWS)).for_each(|(y, x)| {

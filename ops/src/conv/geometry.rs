@@ -73,7 +73,7 @@ impl Conv2dConfig {
 
 /// All sizes of one convolution with its resampling.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     pub n: usize,
     pub ci: usize,
     pub co: usize,
@@ -105,10 +105,5 @@ impl Sizes {
     /// Pixels of an output plane.
     pub fn output_plane(&self) -> usize {
         self.output[0] * self.output[1]
-    }
-
-    /// Whether patches are the input itself, so that nothing needs to be gathered.
-    pub fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.geometry == ConvGeometry::new(1, 0)
     }
 }

@@ -1,0 +1,18 @@
+//! CPU bodies of the convolution family: implicit matrix products on prepared images.
+
+mod correlate;
+mod grid;
+mod last;
+mod parallel;
+mod phases;
+mod planes;
+mod reduce;
+mod routes;
+mod scratch;
+mod weights;
+mod winograd;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use routes::{Pass, executed_flop, forward, input_gradient, weight_gradient};

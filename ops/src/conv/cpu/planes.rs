@@ -1,0 +1,268 @@
+//! Images prepared for products: activated, padded or box-filtered, and dealt out to one plane per phase of the stride,
+//! so that the pixels a kernel tap meets lie side by side.
+
+use super::parallel::{Shared, for_each};
+use super::scratch::Scratch;
+use crate::element::Element;
+use crate::simd::{Job, Vector, run};
+
+/// The leaky ReLU applied while loading: `slope` of negative values.
+#[derive(Clone, Copy)]
+pub(super) struct Activation<T>(pub Option<T>);
+
+impl<T: Element> Activation<T> {
+    #[inline(always)]
+    unsafe fn of_lanes<V: Vector<Scalar = T>>(self, values: V) -> V {
+        match self.0 {
+            Some(slope) => unsafe { values.multiply_lanes(values.select_by_sign(V::splat(slope))) },
+            None => values,
+        }
+    }
+}
+
+/// How a source image is laid out before it is dealt to phases.
+#[derive(Clone, Copy)]
+pub(super) enum Frame<T> {
+    /// Zeros above and to the left.
+    Padded([usize; 2]),
+    /// Sums of all 2×2 windows, those that overlap the border included, times a factor: one row and one column more
+    /// than the image. Two phases.
+    Boxed(T),
+}
+
+/// Where the values come from.
+#[derive(Clone, Copy)]
+pub(super) struct Images<'a, T> {
+    /// n × channels × height × width.
+    pub values: &'a [T],
+    pub n: usize,
+    pub channels: usize,
+    pub size: [usize; 2],
+    pub activation: Activation<T>,
+}
+
+impl<'a, T: Element> Images<'a, T> {
+    /// Images without activation.
+    pub fn plain(values: &'a [T], n: usize, channels: usize, size: [usize; 2]) -> Self {
+        Self { values, n, channels, size, activation: Activation(None) }
+    }
+}
+
+/// channels × phase rows × phase columns × n × rows × pitch.
+pub(super) struct Planes<'a, T> {
+    memory: Memory<'a, T>,
+    pub n: usize,
+    pub channels: usize,
+    /// Phases in each direction.
+    pub step: usize,
+    /// Elements between one phase plane of an image and the next one.
+    pub plane_stride: usize,
+    /// Elements between one channel and the next one.
+    pub channel_stride: usize,
+    /// Elements between one image and the next one.
+    pub image_stride: usize,
+    pub pitch: usize,
+}
+
+enum Memory<'a, T> {
+    Own(Scratch<T>),
+    Borrowed(&'a [T]),
+}
+
+impl<'a, T: Element> Planes<'a, T> {
+    /// `rows` × `columns` of the framed image are needed, dealt out to step × step phases.
+    pub fn prepare(images: Images<'a, T>, frame: Frame<T>, step: usize, [rows, columns]: [usize; 2]) -> Self {
+        let Images { values, n, channels, size, activation } = images;
+        if step == 1 && [rows, columns] == size && activation.0.is_none() && matches!(frame, Frame::Padded([0, 0])) {
+            let plane = size[0] * size[1];
+            return Self {
+                memory: Memory::Borrowed(values),
+                n,
+                channels,
+                step,
+                plane_stride: plane,
+                channel_stride: plane,
+                image_stride: channels * plane,
+                pitch: size[1],
+            };
+        }
+        let (phase_rows, pitch) = (rows.div_ceil(step), columns.div_ceil(step));
+        let image_stride = phase_rows * pitch;
+        let plane_stride = n * image_stride;
+        let channel_stride = step * step * plane_stride;
+        let memory = Scratch::<T>::new(channels * channel_stride);
+        let out = Shared::new(memory.pointer());
+        let parts = channels.min(super::parallel::wanted_tasks());
+        for_each(parts, channels * channel_stride, |part| {
+            let channels = channels * part / parts..channels * (part + 1) / parts;
+            run(Deal { images, channels, frame, step, phase_rows, pitch, out });
+        });
+        let memory = Memory::Own(memory);
+        Self { memory, n, channels, step, plane_stride, channel_stride, image_stride, pitch }
+    }
+
+    pub fn pointer(&self) -> *const T {
+        match &self.memory {
+            Memory::Own(scratch) => scratch.pointer(),
+            Memory::Borrowed(values) => values.as_ptr(),
+        }
+    }
+
+    /// Whether memory behind the last plane may be read.
+    pub fn has_slack(&self) -> bool {
+        matches!(self.memory, Memory::Own(_))
+    }
+
+    /// Offset within a channel of the framed pixel [row, column], the first one that a tap meets.
+    pub fn tap(&self, [row, column]: [usize; 2]) -> usize {
+        let phase = row % self.step * self.step + column % self.step;
+        phase * self.plane_stride + row / self.step * self.pitch + column / self.step
+    }
+}
+
+/// Prepares some channels of all images.
+struct Deal<'a, T> {
+    images: Images<'a, T>,
+    channels: std::ops::Range<usize>,
+    frame: Frame<T>,
+    step: usize,
+    phase_rows: usize,
+    pitch: usize,
+    out: Shared<T>,
+}
+
+impl<T: Element> Job<T> for Deal<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let Self { images, frame, step, phase_rows, pitch, out, .. } = self;
+        let [height, width] = images.size;
+        let plane = height * width;
+        let image_stride = phase_rows * pitch;
+        let (top, left) = match frame {
+            Frame::Padded([top, left]) => (top, left),
+            Frame::Boxed(_) => (0, 1),
+        };
+        let line = Scratch::<T>::new(pitch * step + 2 * V::LANES);
+        for c in self.channels {
+            for i in 0..images.n {
+                let source = images.values[(i * images.channels + c) * plane..][..plane].as_ptr();
+                for row in 0..phase_rows * step {
+                    let phase = (c * step + row % step) * step;
+                    let offset = (phase * images.n + i) * image_stride + row / step * pitch;
+                    let mut framed =
+                        Line { rows: [None; 2], left, width, activation: images.activation, factor: T::ONE };
+                    match frame {
+                        Frame::Padded(_) if (top..top + height).contains(&row) => {
+                            framed.rows[0] = Some(source.wrapping_add((row - top) * width));
+                        }
+                        Frame::Padded(_) => {}
+                        Frame::Boxed(factor) => {
+                            framed.factor = factor;
+                            let below = source.wrapping_add(row * width);
+                            framed.rows[0] = (1..=height).contains(&row).then(|| below.wrapping_sub(width));
+                            framed.rows[1] = (row < height).then_some(below);
+                        }
+                    }
+                    // SAFETY: the source has these rows; this row of this channel's phases is written here alone.
+                    unsafe {
+                        let (target, next_phase) = (out.at(offset), images.n * image_stride);
+                        match frame {
+                            Frame::Padded(_) => deal::<V>(&framed, &line, step, pitch, target, next_phase),
+                            Frame::Boxed(_) => deal_sums::<V>(&framed, &line, pitch, target, next_phase),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A row of the framed image: the sum of up to two activated image rows, times a factor, with zeros on both sides.
+struct Line<T> {
+    rows: [Option<*const T>; 2],
+    left: usize,
+    width: usize,
+    activation: Activation<T>,
+    factor: T,
+}
+
+impl<T: Element> Line<T> {
+    /// A register from column `at` on.
+    #[inline(always)]
+    unsafe fn load<V: Vector<Scalar = T>>(&self, at: usize) -> V {
+        let start = self.left.saturating_sub(at).min(V::LANES);
+        let end = (self.left + self.width).saturating_sub(at).min(V::LANES).max(start);
+        // SAFETY: only columns of the image are read.
+        unsafe {
+            let mut sum = V::splat(T::default());
+            for row in self.rows.iter().flatten() {
+                let from = row.wrapping_add(at).wrapping_sub(self.left);
+                sum = sum.add(self.activation.of_lanes(V::load_between(from, start, end)));
+            }
+            sum.multiply_lanes(V::splat(self.factor))
+        }
+    }
+}
+
+/// Deals a row to its phases, `next` elements apart.
+#[inline(always)]
+unsafe fn deal<V: Vector>(
+    row: &Line<V::Scalar>,
+    line: &Scratch<V::Scalar>,
+    step: usize,
+    pitch: usize,
+    to: *mut V::Scalar,
+    next: usize,
+) {
+    unsafe {
+        match step {
+            1 => {
+                for at in (0..pitch).step_by(V::LANES) {
+                    row.load::<V>(at).store_first(to.add(at), V::LANES.min(pitch - at));
+                }
+            }
+            2 => {
+                for at in (0..pitch).step_by(V::LANES) {
+                    let count = V::LANES.min(pitch - at);
+                    let [even, odd] = row.load::<V>(2 * at).unzip(row.load::<V>(2 * at + V::LANES));
+                    even.store_first(to.add(at), count);
+                    odd.store_first(to.add(next + at), count);
+                }
+            }
+            _ => {
+                for at in (0..pitch * step).step_by(V::LANES) {
+                    row.load::<V>(at).store(line.pointer().add(at));
+                }
+                for column in 0..pitch * step {
+                    *to.add(column % step * next + column / step) = line[column];
+                }
+            }
+        }
+    }
+}
+
+/// Deals the sums of neighbours in a row to two phases.
+#[inline(always)]
+unsafe fn deal_sums<V: Vector>(
+    row: &Line<V::Scalar>,
+    line: &Scratch<V::Scalar>,
+    pitch: usize,
+    to: *mut V::Scalar,
+    next: usize,
+) {
+    unsafe {
+        for at in (0..2 * pitch + 1).step_by(V::LANES) {
+            row.load::<V>(at).store(line.pointer().add(at));
+        }
+        for at in (0..pitch).step_by(V::LANES) {
+            let count = V::LANES.min(pitch - at);
+            let from = line.pointer().add(2 * at);
+            let first = V::load(from).add(V::load(from.add(1)));
+            let from = from.add(V::LANES);
+            let second = V::load(from).add(V::load(from.add(1)));
+            let [even, odd] = first.unzip(second);
+            even.store_first(to.add(at), count);
+            odd.store_first(to.add(next + at), count);
+        }
+    }
+}
