@@ -88,24 +88,57 @@ impl Generator {
     /// `x` N×3×S×S in [-1, 1], `style` N×style_dim → N×3×S×S, not clamped. `masks` say where the high-pass skips act;
     /// without them, or without `w_hpf`, there are none.
     pub fn forward(&self, w: &Weights, x: &Variable, style: &Variable, masks: Option<&FaceMasks>) -> Result<Variable> {
-        let masks = masks.filter(|_| self.w_hpf != 0.0);
-        let mut seen = HashMap::new();
+        self.decode(w, &self.encode(w, x)?, style, masks)
+    }
+
+    /// The half of [`Generator::forward`] that does not depend on the style: one encoding serves all styles.
+    pub fn encode(&self, w: &Weights, x: &Variable) -> Result<Encoded> {
+        let mut skips = HashMap::new();
         let mut h = self.from_rgb.forward(w, x)?;
         for block in &self.encode {
-            if let (true, Some(size)) = (masks.is_some(), skip_size(&h)) {
-                seen.insert(size, h.clone());
+            if let (true, Some(size)) = (self.w_hpf != 0.0, skip_size(&h)) {
+                skips.insert(size, h.clone());
             }
             h = block.forward(w, &h)?;
         }
+        Ok(Encoded { features: h, skips })
+    }
+
+    /// The other half.
+    pub fn decode(
+        &self,
+        w: &Weights,
+        encoded: &Encoded,
+        style: &Variable,
+        masks: Option<&FaceMasks>,
+    ) -> Result<Variable> {
+        let mut h = encoded.features.clone();
         for block in &self.decode {
             h = block.forward(w, &h, style)?;
             if let (Some(masks), Some(size)) = (masks, skip_size(&h))
-                && let Some(source) = seen.get(&size)
+                && let Some(source) = encoded.skips.get(&size)
             {
                 h = add(&h, &high_pass(&masked(source, masks, size)?, self.w_hpf)?)?;
             }
         }
         self.to_rgb.forward(w, &self.to_rgb_norm.forward(w, &h)?)
+    }
+}
+
+/// What the encoder makes of images.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// Features at the bottleneck.
+    features: Variable,
+    /// What the encoder's blocks saw, by height, where high-pass skips begin.
+    skips: HashMap<usize, Variable>,
+}
+
+impl Encoded {
+    /// The same as constants.
+    pub fn detach(&self) -> Self {
+        let skips = self.skips.iter().map(|(&size, features)| (size, features.detach())).collect();
+        Self { features: self.features.detach(), skips }
     }
 }
 

@@ -24,7 +24,7 @@ mod style_encoder;
 mod tests;
 mod trunk;
 
-pub use generator::{Generator, GeneratorConfig};
+pub use generator::{Encoded, Generator, GeneratorConfig};
 pub use mapping_network::MappingNetwork;
 pub use model::StarganV2;
 pub use style_encoder::StyleEncoder;

@@ -1,7 +1,7 @@
 //! The networks of one configuration, and translation with them.
 
 use super::condition::{Condition, ConditionConfig};
-use super::{Generator, GeneratorConfig, StyleEncoder, TrunkConfig, discriminator};
+use super::{Encoded, Generator, GeneratorConfig, StyleEncoder, TrunkConfig, discriminator};
 use crate::experiment::settings::{Architecture, RunSpec, Settings, StyleSource};
 use crate::methods::discriminator::Discriminator;
 use crate::methods::domains::Domains;
@@ -18,11 +18,42 @@ pub(super) enum AnyGenerator {
     StarganV2(Generator),
 }
 
+/// Images as far as a generator takes them without knowing the condition.
+#[derive(Debug, Clone)]
+pub(super) enum AnyEncoded {
+    /// StarGAN's generator takes image and condition together.
+    Image(Variable),
+    Features(Encoded),
+}
+
+impl AnyEncoded {
+    pub(super) fn detach(&self) -> Self {
+        match self {
+            AnyEncoded::Image(x) => AnyEncoded::Image(x.detach()),
+            AnyEncoded::Features(encoded) => AnyEncoded::Features(encoded.detach()),
+        }
+    }
+}
+
 impl AnyGenerator {
     pub(super) fn forward(&self, w: &Weights, x: &Variable, condition: &Variable) -> Result<Variable> {
-        match self {
-            AnyGenerator::Stargan(network) => network.forward(w, x, condition),
-            AnyGenerator::StarganV2(network) => network.forward(w, x, condition, None),
+        self.decode(w, &self.encode(w, x)?, condition)
+    }
+
+    pub(super) fn encode(&self, w: &Weights, x: &Variable) -> Result<AnyEncoded> {
+        Ok(match self {
+            AnyGenerator::Stargan(_) => AnyEncoded::Image(x.clone()),
+            AnyGenerator::StarganV2(network) => AnyEncoded::Features(network.encode(w, x)?),
+        })
+    }
+
+    pub(super) fn decode(&self, w: &Weights, encoded: &AnyEncoded, condition: &Variable) -> Result<Variable> {
+        match (self, encoded) {
+            (AnyGenerator::Stargan(network), AnyEncoded::Image(x)) => network.forward(w, x, condition),
+            (AnyGenerator::StarganV2(network), AnyEncoded::Features(encoded)) => {
+                network.decode(w, encoded, condition, None)
+            }
+            _ => unreachable!("invariant: a generator decodes what it encoded"),
         }
     }
 }

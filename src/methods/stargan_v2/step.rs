@@ -3,6 +3,7 @@
 
 use super::StarganV2;
 use super::inputs::Inputs;
+use super::model::AnyEncoded;
 use crate::experiment::settings::{GradientPenalty, LrSchedule, StyleSource};
 use crate::methods::domains::Domains;
 use crate::methods::losses::{
@@ -43,18 +44,27 @@ impl StarganV2 {
         let phases: &[Phase] =
             if self.settings.phases.reference { &[Phase::Sampled, Phase::Reference] } else { &[Phase::Sampled] };
         let lr = self.lr_factor(iteration);
+        let trains_generator = (iteration + 1).is_multiple_of(self.settings.optimizer.n_critic);
+        // The generator stays as it is until its own first update: up to there one encoding of the sources serves all.
+        // (Parts of a batch would all have to be kept, which is what they are to avoid.)
+        let mut encoded = match (self.settings.train.gradient_accumulation, trains_generator) {
+            (1, true) => Some(self.generator.0.encode(&self.generator.1.tracked(), &inputs.x_src)?),
+            (1, false) => Some(self.generator.0.encode(&self.generator.1.detached(), &inputs.x_src)?),
+            _ => None,
+        };
         let mut losses = Losses::new();
         for &phase in phases {
-            let (gradients, values) =
-                self.differentiate(inputs, |part| self.discriminator_loss(iteration, part, phase))?;
+            let loss = |part: &Inputs| self.discriminator_loss(iteration, part, phase, encoded.as_ref());
+            let (gradients, values) = self.differentiate(inputs, loss)?;
             self.discriminator.1.step(&gradients, lr)?;
             self.record(&mut losses, "D", phase, values);
         }
-        if (iteration + 1).is_multiple_of(self.settings.optimizer.n_critic) {
+        if trains_generator {
             let lambda_ds = self.lambda_ds(iteration);
             for &phase in phases {
-                let (gradients, values) =
-                    self.differentiate(inputs, |part| self.generator_loss(part, phase, lambda_ds))?;
+                let encoded = encoded.take();
+                let loss = |part: &Inputs| self.generator_loss(part, phase, lambda_ds, encoded.as_ref());
+                let (gradients, values) = self.differentiate(inputs, loss)?;
                 self.update_generator(&gradients, phase, lr)?;
                 self.record(&mut losses, "G", phase, values);
             }
@@ -133,13 +143,24 @@ impl StarganV2 {
         self.condition.0.forward(&view(&self.condition.1), y_src, z.as_ref())
     }
 
-    /// Discriminator loss and its terms; gradients reach the discriminator alone.
-    pub(super) fn discriminator_loss(&self, iteration: u64, inputs: &Inputs, phase: Phase) -> Result<Objective> {
+    /// Discriminator loss and its terms; gradients reach the discriminator alone. `encoded` are the encoded sources, if
+    /// they are at hand.
+    pub(super) fn discriminator_loss(
+        &self,
+        iteration: u64,
+        inputs: &Inputs,
+        phase: Phase,
+        encoded: Option<&AnyEncoded>,
+    ) -> Result<Objective> {
         let (network, trained) = &self.discriminator;
         let weights = trained.tracked();
         let settings = &self.settings.loss;
         let condition = self.target_condition(inputs, phase, false, &Trained::detached)?;
-        let fake = self.generator.0.forward(&self.generator.1.detached(), &inputs.x_src, &condition)?;
+        let generator = self.generator.1.detached();
+        let fake = match encoded {
+            Some(encoded) => self.generator.0.decode(&generator, &encoded.detach(), &condition)?,
+            None => self.generator.0.forward(&generator, &inputs.x_src, &condition)?,
+        };
 
         let (real_verdict, mut penalty) = match settings.gradient_penalty {
             GradientPenalty::R1 => {
@@ -187,8 +208,15 @@ impl StarganV2 {
         add(&mul(&a.detach(), &share)?, &mul(&b.detach(), &affine(&share, -1.0, 1.0)?)?)
     }
 
-    /// Loss of generator, mapping network and encoders, and its terms; none of it reaches the discriminator.
-    pub(super) fn generator_loss(&self, inputs: &Inputs, phase: Phase, lambda_ds: f64) -> Result<Objective> {
+    /// Loss of generator, mapping network and encoders, and its terms; none of it reaches the discriminator. `encoded` are
+    /// the encoded sources with their graph, if they are at hand.
+    pub(super) fn generator_loss(
+        &self,
+        inputs: &Inputs,
+        phase: Phase,
+        lambda_ds: f64,
+        encoded: Option<&AnyEncoded>,
+    ) -> Result<Objective> {
         let settings = &self.settings.loss;
         // The reference half trains the generator alone, so nothing is recorded for the other networks.
         let others: View = match phase {
@@ -196,11 +224,12 @@ impl StarganV2 {
             _ => &Trained::tracked,
         };
         let generator = self.generator.1.tracked();
-        let generate =
-            |weights: &Weights, x: &Variable, condition: &Variable| self.generator.0.forward(weights, x, condition);
-
+        let encoded = match encoded {
+            Some(encoded) => encoded.clone(),
+            None => self.generator.0.encode(&generator, &inputs.x_src)?,
+        };
         let condition = self.target_condition(inputs, phase, false, others)?;
-        let fake = generate(&generator, &inputs.x_src, &condition)?;
+        let fake = self.generator.0.decode(&generator, &encoded, &condition)?;
         let verdict = self.discriminator.0.forward(&self.discriminator.1.detached(), &fake, &inputs.y_trg)?;
         let adv = adversarial_generator(settings.adversarial, &verdict.logits)?;
         let mut loss = adv.clone();
@@ -227,13 +256,13 @@ impl StarganV2 {
         // Diversity sensitivity (equation 3), to be maximised; the second image is a constant.
         if settings.lambda_ds > 0.0 {
             let condition2 = self.target_condition(inputs, phase, true, &Trained::detached)?;
-            let fake2 = generate(&self.generator.1.detached(), &inputs.x_src, &condition2)?;
+            let fake2 = self.generator.0.decode(&self.generator.1.detached(), &encoded.detach(), &condition2)?;
             include("ds", -lambda_ds, l1_mean(&fake, &fake2)?)?;
         }
         // Cycle consistency (equation 4).
         if settings.lambda_cyc > 0.0 {
             let back = self.source_condition(&inputs.x_src, &inputs.y_src, others)?;
-            let reconstruction = generate(&generator, &fake, &back)?;
+            let reconstruction = self.generator.0.forward(&generator, &fake, &back)?;
             include("cyc", settings.lambda_cyc, l1_mean(&reconstruction, &inputs.x_src)?)?;
         }
         Ok(Objective { loss, terms })

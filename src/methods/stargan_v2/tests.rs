@@ -104,9 +104,9 @@ fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
     for (half, reference) in &case.gradients_at_initial_weights {
         let phase = if half.ends_with("_ref") { Phase::Reference } else { Phase::Sampled };
         let Objective { loss, terms } = if half.starts_with("d_") {
-            model.discriminator_loss(0, &inputs, phase).unwrap()
+            model.discriminator_loss(0, &inputs, phase, None).unwrap()
         } else {
-            model.generator_loss(&inputs, phase, case.lambda_ds).unwrap()
+            model.generator_loss(&inputs, phase, case.lambda_ds, None).unwrap()
         };
         close(&format!("{half} loss"), scalar(loss.value()), reference.scalars["loss"], tolerances.0[0]);
         for (name, term) in &terms {
