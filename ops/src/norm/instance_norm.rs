@@ -20,7 +20,7 @@ pub const INSTANCE_NORM_EPS: f64 = 1e-5;
 /// Shapes that do not fit.
 pub fn adaptive_instance_norm(x: &Variable, gamma: &Variable, beta: &Variable, slope: Option<f64>) -> Result<Variable> {
     let [n, c, h, w] = dims4("adaptive_instance_norm", x)?;
-    if gamma.dims() != [n, c] || beta.dims() != [n, c] || h * w == 0 {
+    if gamma.dims() != [n, c] || beta.dims() != [n, c] || x.elem_count() == 0 {
         let problem = format!(
             "x is {:?}, so gamma and beta must be [{n}, {c}], found {:?} and {:?}",
             x.dims(),
