@@ -156,7 +156,7 @@ fn require<T>(s: &Sizes, x: Option<&[T]>, w: Option<&[T]>, dy: Option<&[T]>) {
     assert!(complete, "invariant: operands have the sizes of the convolution: {s:?}");
 }
 
-/// Pixels of the batch from which on Winograd's algorithm saves more products than the transform of the kernels costs.
+/// Pixels from which on Winograd's algorithm saves more products than the transform of the kernels costs.
 const WINOGRAD_PIXELS: usize = 96;
 
 /// Channels from which on its weight gradient is worth the transforms of both images.
@@ -168,7 +168,8 @@ fn winograd_fits(s: &Sizes) -> bool {
 
 /// Whether forward and input gradient gain from it.
 fn winograd_pays(s: &Sizes) -> bool {
-    winograd_fits(s) && s.n * s.output_plane() >= WINOGRAD_PIXELS
+    let images = if s.batch_independent { 1 } else { s.n };
+    winograd_fits(s) && images * s.output_plane() >= WINOGRAD_PIXELS
 }
 
 /// Whether the weight gradient gains from it.
