@@ -1,6 +1,7 @@
 //! Vector registers of the processor at hand. A [`Job`] is generic over its [`Vector`] type and compiled once for every
 //! instruction set; [`run`] picks the version when the program runs.
 
+pub(crate) mod reduce;
 mod tile;
 mod transpose;
 
