@@ -9,6 +9,7 @@ mod planes;
 mod reduce;
 mod routes;
 mod scratch;
+mod tiles;
 mod weights;
 mod winograd;
 

@@ -12,7 +12,7 @@ pub(super) struct Activation<T>(pub Option<T>);
 
 impl<T: Element> Activation<T> {
     #[inline(always)]
-    unsafe fn of_lanes<V: Vector<Scalar = T>>(self, values: V) -> V {
+    pub unsafe fn of_lanes<V: Vector<Scalar = T>>(self, values: V) -> V {
         match self.0 {
             Some(slope) => unsafe { values.multiply_lanes(values.select_by_sign(V::splat(slope))) },
             None => values,
@@ -194,10 +194,11 @@ impl<T: Element> Line<T> {
         let end = (self.left + self.width).saturating_sub(at).min(V::LANES).max(start);
         // SAFETY: only columns of the image are read.
         unsafe {
+            let mask = V::mask(start, end);
             let mut sum = V::splat(T::default());
             for row in self.rows.iter().flatten() {
                 let from = row.wrapping_add(at).wrapping_sub(self.left);
-                sum = sum.add(self.activation.of_lanes(V::load_between(from, start, end)));
+                sum = sum.add(self.activation.of_lanes(V::load_masked(from, mask)));
             }
             sum.multiply_lanes(V::splat(self.factor))
         }
