@@ -4,6 +4,7 @@ mod correlate;
 mod grid;
 mod last;
 mod parallel;
+mod patches;
 mod phases;
 mod planes;
 mod reduce;

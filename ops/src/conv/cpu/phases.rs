@@ -4,7 +4,8 @@
 use super::correlate::{Correlation, Panels, Target};
 use super::last::Last;
 use super::parallel::{Shared, for_each, wanted_tasks};
-use super::planes::{Frame, Images, Planes};
+use super::patches::Taps;
+use super::planes::{Images, Planes};
 use super::scratch::Scratch;
 use super::weights::{Filters, pack};
 use crate::element::{Element, filled};
@@ -63,7 +64,7 @@ pub(super) fn transposed<T: Element>(
 ) -> Vec<T> {
     let (n, m, step) = (images.n, filters.rows, axes[0].step);
     let ((top, rows), (left, columns)) = (axes[0].frame(), axes[1].frame());
-    let planes = Planes::prepare(images, Frame::Padded([top, left]), 1, [rows, columns]);
+    let planes = Planes::prepare(images, [top, left], 1, [rows, columns]);
     let (mut groups, mut offsets) = (Vec::new(), Vec::new());
     for phase in 0..step * step {
         let (mut taps, mut places) = (Vec::new(), Vec::new());
@@ -81,7 +82,7 @@ pub(super) fn transposed<T: Element>(
         let taps = &offsets[phase];
         let weights = Panels::packed(&packed[phase], filters.channels * taps.len());
         let size = [axes[0].pixels(phase / step), axes[1].pixels(phase % step)];
-        Correlation { planes: &planes, taps, size, weights, m, target }.run();
+        Correlation { patches: Taps::of(&planes, taps, size), weights, m, target }.run();
     };
     if let (1, Join::Interleave) = (step, join) {
         let plane = axes[0].fine * axes[1].fine;
