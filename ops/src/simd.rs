@@ -324,7 +324,7 @@ mod x86 {
                 }
                 #[inline(always)]
                 unsafe fn mask(start: usize, end: usize) -> $mask {
-                    unsafe { $between(start, end) }
+                    $between(start, end)
                 }
                 #[inline(always)]
                 unsafe fn load_masked(from: *const $scalar, mask: $mask) -> Self {
@@ -401,7 +401,7 @@ mod x86 {
         select: |a, slope| _mm256_blendv_ps(_mm256_set1_ps(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_ps(from, first_32(count)),
         store_first: |value, to, count| _mm256_maskstore_ps(to, first_32(count), value),
-        mask: __m256i, |start: usize, end: usize| _mm256_andnot_si256(first_32(start), first_32(end)),
+        mask: __m256i, |start: usize, end: usize| unsafe { _mm256_andnot_si256(first_32(start), first_32(end)) },
         load_masked: |from, mask| _mm256_maskload_ps(from, mask),
         store_masked: |value, to, mask| _mm256_maskstore_ps(to, mask, value)
     );
@@ -419,7 +419,7 @@ mod x86 {
         select: |a, slope| _mm256_blendv_pd(_mm256_set1_pd(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_pd(from, first_64(count)),
         store_first: |value, to, count| _mm256_maskstore_pd(to, first_64(count), value),
-        mask: __m256i, |start: usize, end: usize| _mm256_andnot_si256(first_64(start), first_64(end)),
+        mask: __m256i, |start: usize, end: usize| unsafe { _mm256_andnot_si256(first_64(start), first_64(end)) },
         load_masked: |from, mask| _mm256_maskload_pd(from, mask),
         store_masked: |value, to, mask| _mm256_maskstore_pd(to, mask, value)
     );
