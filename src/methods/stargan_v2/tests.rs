@@ -212,6 +212,67 @@ fn golden_step_f32() {
     }
 }
 
+/// The four networks of a case, with weights by rule.
+fn forward_case(name: &str, case: &ForwardCase, dtype: DType, tolerance: f64) {
+    let trunk =
+        TrunkConfig { image_size: case.img_size, base_channels: case.base_channels, max_channels: case.max_channels };
+    let generator = Generator::new(GeneratorConfig {
+        image_size: case.img_size,
+        style_dim: 64,
+        base_channels: case.base_channels,
+        max_channels: case.max_channels,
+        w_hpf: case.w_hpf,
+    });
+    let mapping_network = MappingNetwork::new(16, 64, 512, case.num_domains);
+    let style_encoder = StyleEncoder::new(trunk, 64, case.num_domains);
+    let discriminator = discriminator(trunk, DiscriminatorHead::MultiTask, case.num_domains);
+    let scheme = InitScheme::He;
+    let parameters = [
+        ("generator", generator.declarations(scheme)),
+        ("mapping_network", mapping_network.declarations(scheme)),
+        ("style_encoder", style_encoder.declarations(scheme)),
+        ("discriminator", discriminator.declarations(scheme)),
+    ]
+    .map(|(network, declarations)| {
+        let value =
+            |d: &harness_ops::Declaration| Ok(golden::parameter(&format!("{network}.{}", d.name), &d.shape, dtype));
+        let parameters = Parameters::from_tensors(&declarations, dtype, &Device::Cpu, value).unwrap();
+        assert_eq!(parameters.count(), case.parameters[network], "{name}: parameters of {network}");
+        let ours: BTreeMap<String, Vec<usize>> =
+            parameters.iter().map(|(key, leaf)| (key.to_string(), leaf.dims().to_vec())).collect();
+        // The filter of the high-pass skip is a constant, though some versions of the official code store it.
+        let mut reference = case.state_dict[network].clone();
+        reference.retain(|key, _| key != "hpf.filter");
+        assert_eq!(ours, reference, "{name}: state dict of {network}");
+        parameters.detached()
+    });
+    let [g, f, e, d] = &parameters;
+
+    let image = |name| Variable::constant(golden::input(name, &[case.batch, 3, case.img_size, case.img_size], dtype));
+    let code = Variable::constant(golden::input("z_trg", &[case.batch, 16], dtype));
+    let mask = |name| {
+        let u = golden::input(name, &[case.batch, 1, landmarks::MASK_SIZE, landmarks::MASK_SIZE], dtype);
+        ((u + 1.0).unwrap() / 2.0).unwrap()
+    };
+    let masks = (case.w_hpf != 0.0).then(|| FaceMasks { all_parts: mask("mask32"), eyes_and_nose: mask("mask64") });
+    let label =
+        |offset: u32| (0..case.batch as u32).map(|i| (i + offset) % case.num_domains as u32).collect::<Vec<_>>();
+    let source = Domains::new(&label(0), case.num_domains, dtype, &Device::Cpu).unwrap();
+    let style = mapping_network.forward(f, &code, &label(1)).unwrap();
+    let encoded = style_encoder.forward(e, &image("x_ref"), &label(1)).unwrap();
+    let generate = |style| generator.forward(g, &image("x_real"), style, masks.as_ref()).unwrap();
+    let outputs = [
+        ("mapping_network(z_trg, y_trg)", style.clone()),
+        ("generator(x_real, s)", generate(&style)),
+        ("style_encoder(x_ref, y_trg)", encoded.clone()),
+        ("generator(x_real, e)", generate(&encoded)),
+        ("discriminator(x_real, y_org)", discriminator.forward(d, &image("x_real"), &source).unwrap().logits),
+    ];
+    for (output, value) in outputs {
+        case.outputs[output].check(&format!("{name} {output}"), value.value(), tolerance, tolerance);
+    }
+}
+
 #[test]
 fn golden_forward_f32() {
     for (name, case) in golden::cases::<ForwardCase>("forward_") {
