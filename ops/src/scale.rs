@@ -172,3 +172,42 @@ impl Kernel for Repeat {
         repeat(operands[0], self.width, self.factor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against the definition, at widths around the registers' lengths.
+    fn follow_their_definition() {
+        for width in (2..=70).step_by(2) {
+            let x: Vec<f32> = (0..3 * 4 * width).map(|i| (i * i % 17) as f32).collect();
+            let pixel = |row: usize, column: usize| x[row * width + column];
+            let pooled = (0..6 * (width / 2)).map(|i| {
+                let (row, column) = (2 * (i / (width / 2)), 2 * (i % (width / 2)));
+                let upper = pixel(row, column) + pixel(row, column + 1);
+                0.25 * (upper + pixel(row + 1, column) + pixel(row + 1, column + 1))
+            });
+            assert_eq!(sum_pool(&x, width, 0.25), pooled.collect::<Vec<_>>(), "{width}");
+            for width in [width, width - 1] {
+                let x = &x[..12 * width];
+                let repeated = (0..48 * width).map(|i| 0.5 * x[i / (4 * width) * width + i % (2 * width) / 2]);
+                assert_eq!(repeat(x, width, 0.5), repeated.collect::<Vec<_>>(), "{width}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn pooling_and_repetition_follow_their_definition() {
+        use crate::simd::{Level, limited};
+        for level in [Level::Avx512, Level::Avx2, Level::Baseline] {
+            limited(level, follow_their_definition);
+        }
+    }
+
+    #[test]
+    #[cfg(not(target_arch = "x86_64"))]
+    fn pooling_and_repetition_follow_their_definition() {
+        follow_their_definition();
+    }
+}

@@ -139,8 +139,7 @@ mod tests {
     }
 
     /// Against the definition pixel by pixel, in both directions, at all sides around the registers' lengths.
-    #[test]
-    fn maps_and_adjoints_follow_their_definition() {
+    fn follow_their_definition() {
         let sides = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 40];
         for (map, least) in
             [(LinearMap::Pool3, 1), (LinearMap::Reflect(0), 1), (LinearMap::Reflect(1), 2), (LinearMap::Reflect(3), 4)]
@@ -174,5 +173,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn maps_and_adjoints_follow_their_definition() {
+        use crate::simd::{Level, limited};
+        for level in [Level::Avx512, Level::Avx2, Level::Baseline] {
+            limited(level, follow_their_definition);
+        }
+    }
+
+    #[test]
+    #[cfg(not(target_arch = "x86_64"))]
+    fn maps_and_adjoints_follow_their_definition() {
+        follow_their_definition();
     }
 }

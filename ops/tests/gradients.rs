@@ -181,6 +181,53 @@ fn results_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn normalisations_and_sums_do_not_depend_on_the_number_of_threads() {
+    let x = random("x", &[3, 7, 61, 67]).to_dtype(DType::F32).unwrap();
+    let parameter = |shape: &[usize]| Variable::leaf(random("parameter", shape).to_dtype(DType::F32).unwrap());
+    type Operation = fn(&Variable, &dyn Fn(&[usize]) -> Variable) -> Variable;
+    let operations: [(&str, Operation); 7] = [
+        ("instance norm", |x, p| adaptive_instance_norm(x, &p(&[3, 7]), &p(&[3, 7]), Some(0.2)).unwrap()),
+        ("layer norm", |x, p| layer_norm(x, &p(&[7]), &p(&[7])).unwrap()),
+        ("sum per channel", |x, _| sum_to(x, [3, 7, 61 * 67]).unwrap()),
+        ("sum", |x, _| sum_all(x).unwrap()),
+        ("l1", |x, _| l1_mean(x, &affine(x, -0.5, 0.1).unwrap()).unwrap()),
+        ("pool", |x, _| avg_pool3(x).unwrap()),
+        ("pad", |x, _| reflection_pad2d(x, 3).unwrap()),
+    ];
+    for (name, operation) in operations {
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let leaf = Variable::leaf(x.clone());
+                let y = operation(&leaf, &parameter);
+                let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let forward = values(y.value());
+                let gradients = sum_all(&sqr(&y).unwrap()).unwrap().backward().unwrap();
+                [forward, values(gradients.get(&leaf).unwrap())]
+            })
+        };
+        let one = run(1);
+        assert_eq!(one, run(2), "{name}");
+        assert_eq!(one, run(3), "{name}");
+    }
+}
+
+#[test]
+fn not_a_number_stays_visible() {
+    let x = Tensor::new(&[1.0f32, f32::NAN, -f32::NAN, -2.0, 3.0], &Device::Cpu).unwrap();
+    let g = Tensor::ones(5, DType::F32, &Device::Cpu).unwrap();
+    for slope in [0.0, 0.2] {
+        let nan = |v: &Variable| -> Vec<usize> {
+            let values = v.value().to_vec1::<f32>().unwrap();
+            (0..values.len()).filter(|&i| values[i].is_nan()).collect()
+        };
+        let (x, g) = (Variable::constant(x.clone()), Variable::constant(g.clone()));
+        assert_eq!(nan(&leaky_relu(&x, slope).unwrap()), [1, 2]);
+        assert_eq!(nan(&leaky_relu_gradient(&g, &x, slope).unwrap()), [1, 2]);
+    }
+}
+
+#[test]
 fn element_wise_operations() {
     let x = random("x", &[2, 3, 4, 6]);
     let other = random("other", &[2, 3, 4, 6]);
@@ -272,13 +319,35 @@ fn normalisations() {
 #[test]
 fn both_gradients_of_instance_norm_agree() {
     let leaf = |purpose: &str, shape: &[usize]| Variable::leaf(random(purpose, shape));
-    let (x, gamma, beta) = (leaf("x", &[2, 3, 4, 6]), leaf("gamma", &[2, 3]), leaf("beta", &[2, 3]));
+    let (x, gamma, beta) = (leaf("x", &[2, 3, 33, 5]), leaf("gamma", &[2, 3]), leaf("beta", &[2, 3]));
     let loss = weighted("weights", &adaptive_instance_norm(&x, &gamma, &beta, Some(0.2)).unwrap());
     let composed = gradient(&loss, &[&x, &gamma, &beta]).unwrap();
     let fused = loss.backward().unwrap();
     for (leaf, composed) in [&x, &gamma, &beta].into_iter().zip(composed) {
         assert!(difference(&composed.unwrap(), fused.get(leaf).unwrap()) < 1e-12);
     }
+}
+
+/// As for instance norm; 33 × 5 pixels fill no whole number of registers.
+#[test]
+fn both_gradients_of_layer_norm_agree() {
+    let leaf = |purpose: &str, shape: &[usize]| Variable::leaf(random(purpose, shape));
+    let (x, gamma, beta) = (leaf("x", &[2, 3, 33, 5]), leaf("gamma", &[3]), leaf("beta", &[3]));
+    let loss = weighted("weights", &layer_norm(&x, &gamma, &beta).unwrap());
+    let composed = gradient(&loss, &[&x, &gamma, &beta]).unwrap();
+    let fused = loss.backward().unwrap();
+    for (leaf, composed) in [&x, &gamma, &beta].into_iter().zip(composed) {
+        assert!(difference(&composed.unwrap(), fused.get(leaf).unwrap()) < 1e-12);
+    }
+}
+
+#[test]
+fn the_gradient_of_layer_norm_is_zero_where_nothing_deviates() {
+    let x = Variable::leaf(Tensor::ones((1, 2, 3, 3), DType::F32, &Device::Cpu).unwrap());
+    let one = |value: f32| Variable::constant(Tensor::new(&[value, value], &Device::Cpu).unwrap());
+    let gradients = sum_all(&layer_norm(&x, &one(1.0), &one(0.0)).unwrap()).unwrap().backward().unwrap();
+    let dx = gradients.get(&x).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert!(dx.iter().all(|&dx| dx == 0.0), "{dx:?}");
 }
 
 /// Layer normalisation divides by the unbiased standard deviation plus epsilon, unlike PyTorch's.

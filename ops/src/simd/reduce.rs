@@ -117,3 +117,64 @@ pub(crate) unsafe fn moments<V: Vector>(x: &[V::Scalar]) -> (V::Scalar, V::Scala
         (mean, total(squares))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::element::Element;
+    use crate::simd::{Job, run};
+
+    struct Statistics<'a, T> {
+        x: &'a [T],
+        /// Sum, mean and squared distances.
+        results: &'a mut [T; 3],
+    }
+
+    impl<T: Element> Job<T> for Statistics<'_, T> {
+        #[inline(always)]
+        unsafe fn run<V: Vector<Scalar = T>>(self) {
+            unsafe {
+                let mut sums = zeros::<V>();
+                add_up(self.x, &mut sums);
+                let (mean, squares) = moments::<V>(self.x);
+                *self.results = [total(sums), mean, squares];
+            }
+        }
+    }
+
+    /// Whole numbers, so that sums are exact whatever their order.
+    fn statistics_of_all_lengths() {
+        for len in 1..=200u16 {
+            let x: Vec<f64> = (0..len).map(|i| f64::from(1000 + i * i % 13)).collect();
+            let sum: f64 = x.iter().sum();
+            let mean = sum / f64::from(len);
+            let squares: f64 = x.iter().map(|x| (x - mean) * (x - mean)).sum();
+            let (mut double, mut single) = ([0.0; 3], [0.0; 3]);
+            run(Statistics { x: &x, results: &mut double });
+            let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+            run(Statistics { x: &x, results: &mut single });
+            assert_eq!((double[0], double[1], f64::from(single[0])), (sum, mean, sum), "{len}");
+            assert!((double[2] - squares).abs() <= 1e-12 * squares.max(1.0), "{len}: {} {squares}", double[2]);
+            assert!(
+                (f64::from(single[2]) - squares).abs() <= 1e-4 * squares.max(1.0),
+                "{len}: {} {squares}",
+                single[2]
+            );
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn sums_and_moments_of_all_lengths() {
+        use crate::simd::{Level, limited};
+        for level in [Level::Avx512, Level::Avx2, Level::Baseline] {
+            limited(level, statistics_of_all_lengths);
+        }
+    }
+
+    #[test]
+    #[cfg(not(target_arch = "x86_64"))]
+    fn sums_and_moments_of_all_lengths() {
+        statistics_of_all_lengths();
+    }
+}
