@@ -37,16 +37,24 @@ impl Grid {
     }
 
     /// The runs of some pixels, none longer than `width` or across a multiple of it.
+    #[inline(always)]
     pub fn runs(&self, pixels: std::ops::Range<usize>, width: usize) -> Vec<Run> {
         let mut runs = Vec::with_capacity(pixels.len() / self.columns.min(width) + 2);
-        let mut pixel = pixels.start;
-        while pixel < pixels.end {
-            let (line, x) = (pixel / self.columns, pixel % self.columns);
-            let column = pixel - pixels.start;
-            let len = (self.columns - x).min(pixels.end - pixel).min(width - column % width);
-            let source = line / self.rows * self.image_stride + line % self.rows * self.pitch + x;
-            runs.push(Run { column, source, len });
-            pixel += len;
+        let (line, mut x) = (pixels.start / self.columns, pixels.start % self.columns);
+        let mut row = line % self.rows;
+        let mut start = line / self.rows * self.image_stride + row * self.pitch;
+        let mut column = 0;
+        while column < pixels.len() {
+            let len = (self.columns - x).min(pixels.len() - column).min(width - column % width);
+            runs.push(Run { column, source: start + x, len });
+            column += len;
+            x += len;
+            if x == self.columns {
+                (x, row, start) = (0, row + 1, start + self.pitch);
+                if row == self.rows {
+                    (row, start) = (0, start + self.image_stride - self.rows * self.pitch);
+                }
+            }
         }
         runs
     }

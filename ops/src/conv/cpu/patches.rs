@@ -57,13 +57,26 @@ impl<T: Element> Patches<T> for Taps<'_, T> {
         stride: usize,
     ) {
         let runs = self.grid.runs(pixels, V::LANES);
-        for (i, row) in rows.enumerate() {
-            let (channel, tap) = (row / self.taps.len(), row % self.taps.len());
-            // SAFETY: the planes hold every tap of every pixel; for the target see the trait.
-            unsafe {
-                let from = self.planes.pointer().wrapping_add(channel * self.planes.channel_stride + self.taps[tap]);
-                self.grid.copy::<V>(&runs, from, to.wrapping_add(i * stride));
+        // Phases of a stride beyond the kernel have no taps.
+        if rows.is_empty() {
+            return;
+        }
+        let first = rows.start / self.taps.len();
+        let mut skipped = rows.start % self.taps.len();
+        let mut to = to;
+        let mut left = rows.len();
+        for channel in first.. {
+            let from = self.planes.pointer().wrapping_add(channel * self.planes.channel_stride);
+            for &tap in &self.taps[skipped..] {
+                if left == 0 {
+                    return;
+                }
+                // SAFETY: the planes hold every tap of every pixel; for the target see the trait.
+                unsafe { self.grid.copy::<V>(&runs, from.wrapping_add(tap), to) };
+                to = to.wrapping_add(stride);
+                left -= 1;
             }
+            skipped = 0;
         }
     }
 }

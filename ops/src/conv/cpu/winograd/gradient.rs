@@ -24,7 +24,7 @@ pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivativ
     let panels = co.div_ceil(width);
     let block = (BLOCK_BYTES / (POINTS * panels * width * size_of::<T>())).max(LEAST_TILES).min(count);
     let blocks = count.div_ceil(block);
-    let columns = Scratch::<T>::new(POINTS * panels * block * width);
+    let columns = Scratch::<T>::new(POINTS * point_stride(panels * block * width));
     let row_parts = ci.div_ceil(ROWS);
     let panel_parts = wanted_tasks().div_ceil(row_parts).min(panels);
     // With one block, sums never leave the task that turns them into weights.
@@ -70,6 +70,12 @@ pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivativ
     }
 }
 
+/// Elements between the derivatives of points that have so many: a few cache lines more, so that points stay off each
+/// other's cache sets.
+fn point_stride(elements: usize) -> usize {
+    elements + 80
+}
+
 /// A dy Aᵀ of some tiles and a panel of channels: point × panel × tile × channel of the panel.
 struct Derivatives<'a, T> {
     images: Images<'a, T>,
@@ -93,6 +99,7 @@ impl<T: Element> Job<T> for Derivatives<'_, T> {
         let panel_width = 2 * V::LANES;
         let channels = panel_width.min(images.channels - panel * panel_width);
         let stride = if channels > V::LANES { panel_width } else { V::LANES };
+        let point_stride = point_stride(panels * here * panel_width);
         // Pixels of both rows, channels side by side.
         let mut pixels = Scratch::<T>::new(2 * 2 * tiles[1] * stride);
         let mut tile = self.range.start;
@@ -134,8 +141,8 @@ impl<T: Element> Job<T> for Derivatives<'_, T> {
                         ];
                         for (row, (left, right)) in left.into_iter().zip(right).enumerate() {
                             for (column, value) in expand(left, right).into_iter().enumerate() {
-                                let offset = (4 * row + column) * panels + panel;
-                                value.store(out.at(offset * here * panel_width + (tile + i) * stride + lane));
+                                let offset = (4 * row + column) * point_stride + panel * here * panel_width;
+                                value.store(out.at(offset + (tile + i) * stride + lane));
                             }
                         }
                     }
@@ -186,6 +193,7 @@ impl<T: Element> Job<T> for Sums<'_, T> {
                 reader.combine::<Differences, 4>(first..first + rows, T::ONE, to, [pitch, rows * pitch]);
             }
         }
+        let point_stride = point_stride(panels * count * width);
         let own = Scratch::<T>::new(if self.sums.is_some() { 0 } else { POINTS * ROWS * width });
         for panel in self.panel_range.clone() {
             let channels = width.min(self.co - panel * width);
@@ -202,7 +210,7 @@ impl<T: Element> Job<T> for Sums<'_, T> {
                     // SAFETY: all offsets lie within the buffers sized above.
                     unsafe {
                         let pointer = points.pointer().add((point * rows + tile) * pitch);
-                        let b = self.columns.pointer().add((point * panels + panel) * count * width);
+                        let b = self.columns.pointer().add(point * point_stride + panel * count * width);
                         let c = sums.add((point * ROWS + tile) * width);
                         let a = Operand { pointer, row: pitch, column: 1 };
                         V::multiply(shape, a, b, c, stride, self.range.start > 0);

@@ -14,7 +14,7 @@ use crate::simd::{Job, Shape, Vector, lanes, run, tile_rows};
 use std::ops::Range;
 
 /// Transformed tiles that stay in the second-level cache.
-const BLOCK_BYTES: usize = 1 << 17;
+const BLOCK_BYTES: usize = 1 << 19;
 
 /// images ∗ filters, or with both kernel axes reversed when `mirrored`: n × filters.rows × size.
 pub(in super::super) fn convolve<T: Element>(
