@@ -9,6 +9,8 @@
 mod arrange;
 mod batch_norm;
 mod conv;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod element;
 mod elementwise;
 mod error;

@@ -43,10 +43,10 @@ pub fn cross_entropy(logits: &Variable, labels: &[u32]) -> Result<Variable> {
     mean_all(&sub(&normaliser, &select_channels(&shifted, labels)?)?)
 }
 
-struct MeanDistance;
+pub(crate) struct MeanDistance;
 
 /// The sign of a − b; 0 where they are equal.
-struct Sign;
+pub(crate) struct Sign;
 
 impl Kernel for MeanDistance {
     fn name(&self) -> &'static str {

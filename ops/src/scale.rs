@@ -73,16 +73,16 @@ fn repeat<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     y
 }
 
-struct SumPool {
-    operation: &'static str,
-    width: usize,
-    factor: f64,
+pub(crate) struct SumPool {
+    pub operation: &'static str,
+    pub width: usize,
+    pub factor: f64,
 }
 
-struct Repeat {
-    operation: &'static str,
-    width: usize,
-    factor: f64,
+pub(crate) struct Repeat {
+    pub operation: &'static str,
+    pub width: usize,
+    pub factor: f64,
 }
 
 impl Kernel for SumPool {

@@ -28,7 +28,7 @@ pub fn reflection_pad2d(x: &Variable, padding: usize) -> Result<Variable> {
 
 /// Maps of planes whose output pixels are weighted sums of input pixels, row by row and column by column.
 #[derive(Clone, Copy)]
-enum LinearMap {
+pub(crate) enum LinearMap {
     Pool3,
     Reflect(usize),
 }
@@ -79,16 +79,16 @@ fn adjoint(map: LinearMap, g: &Variable, input: [usize; 2]) -> Result<Variable> 
     Ok(record(y, &[g], move |g, needed| Ok(vec![when(needed[0], || linear_map(map, g))?])))
 }
 
-struct Apply {
-    map: LinearMap,
-    input: [usize; 2],
-    output: [usize; 2],
+pub(crate) struct Apply {
+    pub map: LinearMap,
+    pub input: [usize; 2],
+    pub output: [usize; 2],
 }
 
-struct Adjoint {
-    map: LinearMap,
-    input: [usize; 2],
-    output: [usize; 2],
+pub(crate) struct Adjoint {
+    pub map: LinearMap,
+    pub input: [usize; 2],
+    pub output: [usize; 2],
 }
 
 /// Visits the output pixels of one plane in order, each with its source rows and columns.

@@ -1,6 +1,6 @@
 //! Normalisations.
 
-mod instance_norm;
+pub(crate) mod instance_norm;
 mod layer_norm;
 
 pub use instance_norm::{INSTANCE_NORM_EPS, adaptive_instance_norm, instance_norm};

@@ -1,7 +1,8 @@
 // What all kernels share. ELEMENT, the element type, is float or double; each is a compilation of its own.
 //
 // Arguments of every kernel: inputs, output, lengths, factors. Results do not depend on the order in which blocks run.
-#pragma once
+#ifndef HARNESS_OPS_COMMON
+#define HARNESS_OPS_COMMON
 
 typedef unsigned long long u64;
 typedef ELEMENT Real;
@@ -35,3 +36,5 @@ __device__ inline Real block_sum(Real value) {
     __syncthreads();
     return warp_sum(lane < blockDim.x / 32 ? warps[lane] : Real(0));
 }
+
+#endif
