@@ -12,6 +12,8 @@ use candle_core::cuda_backend::cudarc::cudnn::{
     ConvBackwardData, ConvBackwardFilter, ConvDescriptor, ConvForward, Cudnn, CudnnError, FilterDescriptor,
     TensorDescriptor,
 };
+use candle_core::cuda_backend::cudarc::driver::result::device::get_default_mem_pool;
+use candle_core::cuda_backend::cudarc::driver::sys::{CUmemPool_attribute, cuMemPoolSetAttribute};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::{CudaDevice, DType, Error, Result};
 use std::cell::{OnceCell, RefCell};
@@ -52,6 +54,7 @@ impl Handle {
             if let Some(handle) = handles.get(&device.id()) {
                 return Ok(Rc::clone(handle));
             }
+            keep_freed_memory(device)?;
             let cudnn = Cudnn::new(device.cuda_stream()).map_err(Error::wrap)?;
             let handle = Rc::new(Handle { cudnn, workspace: RefCell::default() });
             handles.insert(device.id(), Rc::clone(&handle));
@@ -77,6 +80,19 @@ impl Handle {
     }
 }
 
+/// Lets freed memory stay with the process until it ends. By default the driver takes it back whenever the host waits for
+/// the device, as it does to read a loss, and every step would have to map it anew.
+fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
+    let stream = device.cuda_stream();
+    let mut threshold = u64::MAX;
+    // SAFETY: the device is one that candle uses; the attribute's value is a 64-bit number.
+    unsafe {
+        let pool = get_default_mem_pool(stream.context().cu_device()).map_err(Error::wrap)?;
+        let attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        cuMemPoolSetAttribute(pool, attribute, (&raw mut threshold).cast()).result().map_err(Error::wrap)
+    }
+}
+
 /// An algorithm and the bytes of workspace it needs.
 type Choice<A> = (A, usize);
 
@@ -93,8 +109,10 @@ pub(super) struct Plan<T> {
     weight_gradient: OnceCell<Choice<FilterAlgorithm>>,
 }
 
+type PlanMap<T> = HashMap<(DeviceId, Geometry), Rc<Plan<T>>>;
+
 /// The plans of one thread.
-pub(crate) struct Plans<T>(RefCell<HashMap<(DeviceId, Geometry), Rc<Plan<T>>>>);
+pub(crate) struct Plans<T>(RefCell<PlanMap<T>>);
 
 impl<T> Default for Plans<T> {
     fn default() -> Self {
