@@ -14,15 +14,13 @@ use harness_ops::{
 };
 use std::collections::HashMap;
 
-/// The first GPU, or the reason for leaving a test out.
+/// The first GPU. Where there is none, a test has nothing to do.
 fn gpu() -> Option<Device> {
-    match Device::new_cuda(0) {
-        Ok(device) => Some(device),
-        Err(error) => {
-            println!("skipped: no CUDA device ({error})");
-            None
-        }
+    let device = Device::new_cuda(0).ok();
+    if device.is_none() {
+        println!("skipped: no CUDA device");
     }
+    device
 }
 
 fn random(purpose: &str, shape: &[usize]) -> Tensor {
@@ -166,7 +164,7 @@ fn repeatable() {
 #[test]
 fn normalisations() {
     let Some(gpu) = gpu() else { return };
-    for (h, w) in [(1, 2), (3, 5), (16, 16), (40, 30)] {
+    for (h, w) in [(2, 3), (3, 5), (16, 16), (40, 30)] {
         let x = affine(&Variable::constant(random("x", &[2, 3, h, w])), 2.0, 3.0).unwrap().value().clone();
         for slope in [None, Some(0.2)] {
             let per_sample = [x.clone(), random("gamma", &[2, 3]), random("beta", &[2, 3])];

@@ -84,6 +84,9 @@ impl Handle {
 /// the device, as it does to read a loss, and every step would have to map it anew.
 fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
     let stream = device.cuda_stream();
+    if !stream.context().has_async_alloc() {
+        return Ok(());
+    }
     let mut threshold = u64::MAX;
     // SAFETY: the device is one that candle uses; the attribute's value is a 64-bit number.
     unsafe {
