@@ -1,7 +1,7 @@
 //! AlexNet, the extractor that needs no download.
 
 use crate::convolution::{Convolution, Geometry};
-use crate::maps::Maps;
+use crate::maps::{Maps, groups};
 use crate::pooling::{Window, max_pool};
 use crate::weights::{Weights, WeightsBytes};
 use crate::{Error, Result, Rgb8Images};
@@ -74,22 +74,23 @@ impl AlexNet {
         &self.hash
     }
 
-    /// The outputs of the five ReLUs (64, 192, 384, 256, 256 channels) for one image of 3×height×width in [-1, 1].
-    pub(crate) fn taps(&self, image: &[f32], height: usize, width: usize, scratch: &mut Vec<f32>) -> Vec<Maps> {
-        let mut input = image.to_vec();
-        for (channel, values) in input.chunks_exact_mut(height * width).enumerate() {
-            values.iter_mut().for_each(|x| *x = (*x - SHIFT[channel]) / SCALE[channel]);
-        }
-        let mut x = Maps { channels: 3, height, width, data: input };
-        let mut taps = Vec::with_capacity(self.layers.len());
-        for (index, layer) in self.layers.iter().enumerate() {
-            if index == 1 || index == 2 {
-                x = max_pool(&x, Window::HALVING);
+    /// The outputs of the five ReLUs (64, 192, 384, 256, 256 channels) for images of 3×height×width in [-1, 1].
+    pub(crate) fn taps(&self, images: &[&[f32]], height: usize, width: usize) -> Result<Vec<Maps>> {
+        let mut input = Vec::with_capacity(images.len() * 3 * height * width);
+        for image in images {
+            for (channel, values) in image.chunks_exact(height * width).enumerate() {
+                input.extend(values.iter().map(|x| (x - SHIFT[channel]) / SCALE[channel]));
             }
-            x = layer.forward(&x, scratch);
-            taps.push(x.clone());
         }
-        taps
+        let input = Maps { count: images.len(), channels: 3, height, width, data: input };
+        let (first, rest) = self.layers.split_first().expect("invariant: there are five layers");
+        let mut taps = vec![first.forward(input)?];
+        for (index, layer) in rest.iter().enumerate() {
+            let last = &taps[index];
+            let x = if index < 2 { max_pool(last, Window::HALVING) } else { last.clone() };
+            taps.push(layer.forward(x)?);
+        }
+        Ok(taps)
     }
 
     /// The features of `fd_alexnet`, N×256 row-major: the last ReLU's output (conv5), averaged over space, of 8-bit
@@ -100,15 +101,23 @@ impl AlexNet {
     pub fn pooled_conv5(&self, images: &Rgb8Images) -> Result<Vec<f32>> {
         check_size(images.height(), images.width())?;
         let signed = images.to_signed();
-        let rows: Vec<Vec<f32>> = (0..signed.len())
+        let (height, width) = (signed.height(), signed.width());
+        let rows: Vec<Vec<f32>> = groups(signed.len(), images_at_a_time(height, width))
             .into_par_iter()
-            .map_init(Vec::new, |scratch, index| {
-                let taps = self.taps(signed.image(index), signed.height(), signed.width(), scratch);
-                taps[taps.len() - 1].spatial_mean()
+            .map(|group| {
+                let group: Vec<&[f32]> = group.map(|index| signed.image(index)).collect();
+                let taps = self.taps(&group, height, width)?;
+                Ok(taps[taps.len() - 1].spatial_mean())
             })
-            .collect();
+            .collect::<Result<_>>()?;
         Ok(rows.concat())
     }
+}
+
+/// How many images go through the network together: enough to read the weights (10 MB) seldom, few enough for memory
+/// (about 50 bytes of features per pixel).
+pub(crate) fn images_at_a_time(height: usize, width: usize) -> usize {
+    ((1 << 17) / (height * width)).max(1)
 }
 
 pub(crate) fn check_size(height: usize, width: usize) -> Result<()> {
@@ -136,7 +145,7 @@ mod tests {
     fn shapes_of_the_taps() {
         let network = AlexNet::bundled().unwrap();
         let signed = images(64).to_signed();
-        let taps = network.taps(signed.image(0), 64, 64, &mut Vec::new());
+        let taps = network.taps(&[signed.image(0)], 64, 64).unwrap();
         let shapes: Vec<_> = taps.iter().map(|t| (t.channels, t.height, t.width)).collect();
         assert_eq!(shapes, [(64, 15, 15), (192, 7, 7), (384, 3, 3), (256, 3, 3), (256, 3, 3)]);
     }

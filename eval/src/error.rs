@@ -155,6 +155,9 @@ pub enum Error {
     /// Linear algebra failed.
     #[error(transparent)]
     LinearAlgebra(#[from] harness_linalg::Error),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Operation(#[from] harness_ops::Error),
     /// candle failed.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

@@ -166,6 +166,22 @@ impl Rgb8Images {
         Ok(Self(Batch { count: images.len(), height: height as usize, width: width as usize, data }))
     }
 
+    /// The images of several batches of one size, one after another.
+    ///
+    /// # Errors
+    /// Batches of different sizes; the message counts batches.
+    pub fn concat(batches: &[Self]) -> Result<Self> {
+        let (height, width) = batches.first().map_or((0, 0), |batch| (batch.height(), batch.width()));
+        if let Some(index) = batches.iter().position(|batch| (batch.height(), batch.width()) != (height, width)) {
+            let size = |height: usize, width: usize| (width as u32, height as u32);
+            let found = size(batches[index].height(), batches[index].width());
+            return Err(Error::MixedSizes { index, expected: size(height, width), found });
+        }
+        let count = batches.iter().map(Self::len).sum();
+        let data = batches.iter().flat_map(|batch| &batch.0.data).copied().collect();
+        Ok(Self(Batch { count, height, width, data }))
+    }
+
     /// The same images in [0, 1]: x / 255 (torchvision's `ToTensor`).
     pub fn to_unit(&self) -> UnitImages {
         UnitImages(self.0.map(|x| f32::from(x) / 255.0))
@@ -219,5 +235,8 @@ mod tests {
     fn mixed_sizes_are_refused() {
         let error = Rgb8Images::from_images(&[RgbImage::new(2, 2), RgbImage::new(2, 3)]).unwrap_err();
         assert!(error.to_string().starts_with("image 1 is (2, 3) pixels"), "{error}");
+        let batch = |width| Rgb8Images::from_images(&[RgbImage::new(width, 3)]).unwrap();
+        assert_eq!(Rgb8Images::concat(&[batch(2), batch(2)]).unwrap().len(), 2);
+        assert!(matches!(Rgb8Images::concat(&[batch(2), batch(4)]), Err(Error::MixedSizes { index: 1, .. })));
     }
 }

@@ -17,8 +17,9 @@
 //! # }
 //! ```
 //!
-//! All computation is on the CPU, parallel over images, and independent of the number of threads: what belongs to one
-//! image is computed by one thread in a fixed order, and images are combined in their given order.
+//! All computation is on the CPU, parallel over groups of images, and independent of the number of threads and of the
+//! groups: the numbers of one image are summed in an order that nothing beside the image has a part in, and images are
+//! combined in their given order.
 
 mod alexnet;
 mod convolution;

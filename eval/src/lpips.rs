@@ -1,7 +1,7 @@
 //! LPIPS (Zhang et al. 2018), version 0.1 with AlexNet, as distance and as diversity.
 
-use crate::alexnet::{self, AlexNet, check_size};
-use crate::maps::Maps;
+use crate::alexnet::{self, AlexNet, check_size, images_at_a_time};
+use crate::maps::{Maps, groups};
 use crate::{Error, Protocol, Result, SignedImages};
 use rayon::prelude::*;
 
@@ -87,48 +87,66 @@ impl Lpips {
     /// Images smaller than [`AlexNet::LEAST_SIDE`].
     pub fn features(&self, images: &SignedImages) -> Result<Vec<LpipsFeatures>> {
         check_size(images.height(), images.width())?;
-        Ok((0..images.len())
+        let batches: Vec<Vec<LpipsFeatures>> = groups(images.len(), images_at_a_time(images.height(), images.width()))
             .into_par_iter()
-            .map_init(Vec::new, |scratch, index| self.features_of(images, index, scratch))
-            .collect())
+            .map(|group| {
+                let group: Vec<&[f32]> = group.map(|index| images.image(index)).collect();
+                let taps = self.normalized_taps(&group, images.height(), images.width())?;
+                let image = |tap: &Maps, index| Maps { count: 1, data: tap.image(index).to_vec(), ..*tap };
+                let features = |index| LpipsFeatures(taps.iter().map(|tap| image(tap, index)).collect());
+                Ok((0..group.len()).map(features).collect())
+            })
+            .collect::<Result<_>>()?;
+        Ok(batches.into_iter().flatten().collect())
     }
 
-    fn features_of(&self, images: &SignedImages, index: usize, scratch: &mut Vec<f32>) -> LpipsFeatures {
-        let mut taps = self.network.taps(images.image(index), images.height(), images.width(), scratch);
+    /// The taps of some images of 3×height×width, with features of unit length at every position.
+    fn normalized_taps(&self, images: &[&[f32]], height: usize, width: usize) -> Result<Vec<Maps>> {
+        let mut taps = self.network.taps(images, height, width)?;
         for maps in &mut taps {
-            let area = maps.area();
+            let (area, image_len) = (maps.area(), maps.image_len());
             let mut scale = vec![0.0f32; area];
-            for channel in maps.data.chunks_exact(area) {
-                scale.iter_mut().zip(channel).for_each(|(sum, x)| *sum += x * x);
-            }
-            scale.iter_mut().for_each(|sum| *sum = self.normalization.scale(*sum));
-            for channel in maps.data.chunks_exact_mut(area) {
-                channel.iter_mut().zip(&scale).for_each(|(x, scale)| *x *= scale);
+            for image in maps.data.chunks_exact_mut(image_len) {
+                scale.fill(0.0);
+                for channel in image.chunks_exact(area) {
+                    scale.iter_mut().zip(channel).for_each(|(sum, x)| *sum += x * x);
+                }
+                scale.iter_mut().for_each(|sum| *sum = self.normalization.scale(*sum));
+                for channel in image.chunks_exact_mut(area) {
+                    channel.iter_mut().zip(&scale).for_each(|(x, scale)| *x *= scale);
+                }
             }
         }
-        LpipsFeatures(taps)
+        Ok(taps)
     }
 
     /// Distance of two images of one size: over the five taps, the sum of the spatial mean of the weighted squared
     /// differences of the normalised features.
     pub fn distance(&self, a: &LpipsFeatures, b: &LpipsFeatures) -> f64 {
-        let tap = |((a, b), head): ((&Maps, &Maps), &Vec<f32>)| {
-            let area = a.area();
-            let channels = a.data.chunks_exact(area).zip(b.data.chunks_exact(area));
-            channels.zip(head).map(|((a, b), &w)| f64::from(w) * squared_distance(a, b)).sum::<f64>() / area as f64
-        };
-        a.0.iter().zip(&b.0).zip(&self.heads).map(tap).sum()
+        self.sum_over_pairs(&[a, b].map(|features| (&features.0[..], 0)))
     }
 
     /// Mean distance over all pairs of `outputs`, which are translations of one source; `None` below two.
     pub fn mean_over_pairs(&self, outputs: &[LpipsFeatures]) -> Option<f64> {
-        let n = outputs.len();
-        let pairs = n * n.saturating_sub(1) / 2;
-        let sum: f64 = (0..n)
-            .flat_map(|i| (i + 1..n).map(move |j| (i, j)))
-            .map(|(i, j)| self.distance(&outputs[i], &outputs[j]))
-            .sum();
-        (pairs > 0).then(|| sum / pairs as f64)
+        let pairs = outputs.len() * outputs.len().saturating_sub(1) / 2;
+        let outputs: Vec<_> = outputs.iter().map(|features| (&features.0[..], 0)).collect();
+        (pairs > 0).then(|| self.sum_over_pairs(&outputs) / pairs as f64)
+    }
+
+    /// Sum of the distances of all pairs of images, each given by the taps of a batch and its place in the batch.
+    fn sum_over_pairs(&self, images: &[(&[Maps], usize)]) -> f64 {
+        let tap = |(k, head): (usize, &Vec<f32>)| {
+            let Some((first, others)) = images.split_first() else { return 0.0 };
+            let area = first.0[k].area();
+            let others: Vec<&[f32]> = others.iter().map(|(taps, index)| taps[k].image(*index)).collect();
+            let (first, mut sums) = (first.0[k].image(first.1), Sums::new(area));
+            let channels = head.iter().enumerate().map(|(channel, &w)| {
+                let at = channel * area..(channel + 1) * area;
+                f64::from(w) * sums.squared_distances(&first[at.clone()], others.iter().map(|other| &other[at.clone()]))
+            });
+            channels.sum::<f64>() / area as f64
+        };
+        self.heads.iter().enumerate().map(tap).sum()
     }
 
     /// Diversity of a batch: `outputs[j]` holds the j-th output of every source image. The mean over all pairs of
@@ -149,31 +167,57 @@ impl Lpips {
             return Err(Error::OutputsDiffer { output, expected, found: shape(&outputs[output]) });
         }
         check_size(expected.1, expected.2)?;
-        let per_image: Vec<f64> = (0..images)
+        let (count, height, width) = expected;
+        let pairs = outputs.len() * (outputs.len() - 1) / 2;
+        let sources_at_a_time = images_at_a_time(height, width) / outputs.len();
+        let per_image: Vec<Vec<f64>> = groups(count, sources_at_a_time)
             .into_par_iter()
-            .map_init(Vec::new, |scratch, index| {
-                let features: Vec<_> = outputs.iter().map(|images| self.features_of(images, index, scratch)).collect();
-                self.mean_over_pairs(&features).expect("invariant: there are two outputs (checked above)")
+            .map(|group| {
+                let together: Vec<&[f32]> =
+                    group.clone().flat_map(|index| outputs.iter().map(move |images| images.image(index))).collect();
+                let taps = self.normalized_taps(&together, height, width)?;
+                let mean_of_source = |source| {
+                    let outputs = source * outputs.len()..(source + 1) * outputs.len();
+                    let outputs: Vec<_> = outputs.map(|index| (&taps[..], index)).collect();
+                    self.sum_over_pairs(&outputs) / pairs as f64
+                };
+                Ok((0..group.len()).map(mean_of_source).collect())
             })
-            .collect();
-        Ok(per_image.iter().sum::<f64>() / images as f64)
+            .collect::<Result<_>>()?;
+        Ok(per_image.iter().flatten().sum::<f64>() / count as f64)
     }
 }
 
-/// Σ (a - b)², in several partial sums so that the loop can be vectorised.
-fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0f32; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_chunks.remainder().iter().zip(b_chunks.remainder());
-    let tail: f64 = rest.map(|(a, b)| f64::from(a - b).powi(2)).sum();
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            let difference = a[lane] - b[lane];
-            lanes[lane] += difference * difference;
-        }
+/// Working memory for sums over the pairs of several vectors.
+struct Sums {
+    /// Per element, of the differences from the first vector and of their squares.
+    differences: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl Sums {
+    fn new(len: usize) -> Self {
+        Self { differences: vec![0.0; len], squares: vec![0.0; len] }
     }
-    lanes.iter().map(|&x| f64::from(x)).sum::<f64>() + tail
+
+    /// Σ over all pairs of n vectors of their squared distance, by Σ over i < j of (dᵢ - dⱼ)² = n Σ d² - (Σ d)² with
+    /// the differences d from the first vector. The result is at least Σ d², so at most the factor n of double
+    /// precision is lost, and equal vectors give 0.
+    fn squared_distances<'a>(&mut self, first: &[f32], others: impl Iterator<Item = &'a [f32]>) -> f64 {
+        let Self { differences, squares } = self;
+        differences.fill(0.0);
+        squares.fill(0.0);
+        let mut n = 1.0;
+        for other in others {
+            for (((sum, square), &x), &origin) in differences.iter_mut().zip(&mut *squares).zip(other).zip(first) {
+                let difference = f64::from(x) - f64::from(origin);
+                *sum += difference;
+                *square += difference * difference;
+            }
+            n += 1.0;
+        }
+        differences.iter().zip(squares).map(|(sum, square)| n * *square - sum * sum).sum()
+    }
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(crate) fn average_pool(x: &Maps, window: Window) -> Maps {
 /// Combines the rows of a window first, then its columns.
 fn pool(x: &Maps, window: Window, combine: impl Fn(f32, f32) -> f32, finish: impl Fn(f32, usize) -> f32) -> Maps {
     let (height, width) = (window.outputs(x.height), window.outputs(x.width));
-    let mut data = Vec::with_capacity(x.channels * height * width);
+    let mut data = Vec::with_capacity(x.count * x.channels * height * width);
     let mut line = vec![0.0; x.width];
     for channel in x.data.chunks_exact(x.area()) {
         for oy in 0..height {
@@ -59,7 +59,7 @@ fn pool(x: &Maps, window: Window, combine: impl Fn(f32, f32) -> f32, finish: imp
             }));
         }
     }
-    Maps { channels: x.channels, height, width, data }
+    Maps { count: x.count, channels: x.channels, height, width, data }
 }
 
 #[cfg(test)]
@@ -68,6 +68,7 @@ mod tests {
 
     fn maps() -> Maps {
         Maps {
+            count: 1,
             channels: 2,
             height: 3,
             width: 4,

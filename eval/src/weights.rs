@@ -71,7 +71,7 @@ impl Weights<'_> {
     pub(crate) fn convolution(&mut self, name: &str, geometry: Geometry) -> Result<Convolution> {
         let weight = self.take(format!("{name}.weight"), &weight_shape(&geometry))?;
         let bias = self.take(format!("{name}.bias"), &[geometry.outputs])?;
-        Ok(Convolution { geometry, weight, bias })
+        Convolution::new(geometry, weight, bias)
     }
 
     /// The layer `{name}`, followed by batch normalisation: either folded (see [`Self::convolution`]) or as
@@ -91,7 +91,7 @@ impl Weights<'_> {
             kernel.iter_mut().for_each(|w| *w = (f64::from(*w) * factor) as f32);
             bias.push((f64::from(shift) - f64::from(mean) * factor) as f32);
         }
-        Ok(Convolution { geometry, weight, bias })
+        Convolution::new(geometry, weight, bias)
     }
 
     /// Ends a group of layers that belong together: `true` if all of its tensors were there, `false` if none was.

@@ -1,10 +1,11 @@
 //! Batch normalisation with fixed statistics, followed by a ReLU: what frozen pre-activation networks are made of.
 
-use crate::kernel::{Element, uninitialised};
+use crate::kernel::{Element, written_blocks};
 use crate::launch::{Kernel, launch};
+use crate::simd::{Job, Vector, run};
 use crate::{Error, Result};
 use candle_core::{Tensor, WithDType};
-use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// max(0, `scale` · x + `shift`) with one scale and one shift (length C each) per channel of `x` (N×C×H×W); all f32 or
 /// all f64. NaN stays NaN. Records no gradient.
@@ -32,18 +33,36 @@ pub(crate) struct ScaleShiftRelu {
 }
 
 fn forward<T: Element>(x: &[T], scale: &[T], shift: &[T], plane: usize) -> Vec<T> {
-    let mut y = uninitialised(x.len());
-    // A plane of no pixels has no chunks, but a chunk size must not be zero.
-    let plane = plane.max(1);
-    y.par_chunks_mut(plane).zip(x.par_chunks(plane)).enumerate().for_each(|(i, (y, x))| {
-        let (scale, shift) = (scale[i % scale.len()], shift[i % shift.len()]);
-        for (y, &x) in y.iter_mut().zip(x) {
-            let value = scale * x + shift;
-            // Written so that NaN, which is not below zero, passes.
-            *y = if value < T::default() { T::default() } else { value };
+    let fill = |first: usize, y: &mut [MaybeUninit<T>]| {
+        run(Planes { x: &x[first * plane..][..y.len()], y, scale, shift, plane, first });
+    };
+    // SAFETY: the job writes every plane.
+    unsafe { written_blocks(x.len() / plane.max(1), plane, fill) }
+}
+
+/// Whole planes, from index `first` on.
+struct Planes<'a, T> {
+    x: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    scale: &'a [T],
+    shift: &'a [T],
+    plane: usize,
+    first: usize,
+}
+
+impl<T: Element> Job<T> for Planes<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        for (i, (y, x)) in self.y.chunks_exact_mut(self.plane).zip(self.x.chunks_exact(self.plane)).enumerate() {
+            let channel = (self.first + i) % self.scale.len();
+            let (scale, shift) = (self.scale[channel], self.shift[channel]);
+            for (y, &x) in y.iter_mut().zip(x) {
+                let value = scale * x + shift;
+                // Written so that NaN, which is not below zero, passes.
+                y.write(if value < T::default() { T::default() } else { value });
+            }
         }
-    });
-    y
+    }
 }
 
 impl Kernel for ScaleShiftRelu {

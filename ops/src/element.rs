@@ -2,9 +2,6 @@
 
 use crate::simd::Registers;
 
-/// Independent partial sums of a reduction: enough for the compiler to use full vector registers.
-pub(crate) const LANES: usize = 16;
-
 /// An element type with CPU kernels: `f32` or `f64`.
 pub(crate) trait Element:
     Copy
@@ -30,9 +27,11 @@ pub(crate) trait Element:
 
 impl Element for f32 {
     const ONE: Self = 1.0;
+    #[inline(always)]
     fn of(value: f64) -> Self {
         value as f32
     }
+    #[inline(always)]
     fn root(self) -> Self {
         self.sqrt()
     }
@@ -45,9 +44,11 @@ impl Element for f32 {
 
 impl Element for f64 {
     const ONE: Self = 1.0;
+    #[inline(always)]
     fn of(value: f64) -> Self {
         value
     }
+    #[inline(always)]
     fn root(self) -> Self {
         self.sqrt()
     }
@@ -56,33 +57,6 @@ impl Element for f64 {
         let mask = ((self.to_bits() as i64) >> 63) as u64;
         f64::from_bits((slope.to_bits() & mask) | (1f64.to_bits() & !mask))
     }
-}
-
-/// A buffer that the caller fills completely before it is read.
-pub(crate) fn uninitialised<T: Element>(len: usize) -> Vec<T> {
-    let mut buffer = Vec::with_capacity(len);
-    // SAFETY: T is f32 or f64 and needs no drop; every caller writes each element before anything reads it. (Zeroing
-    // first would cost a pass over memory in every operation.)
-    #[allow(clippy::uninit_vec)]
-    unsafe {
-        buffer.set_len(len);
-    }
-    buffer
-}
-
-/// Sum with [`LANES`] partial sums: fast, and the same for every number of threads.
-pub(crate) fn lane_sum<T: Element>(values: &[T], of: impl Fn(T) -> T) -> T {
-    let mut lanes = [T::default(); LANES];
-    let chunks = values.chunks_exact(LANES);
-    for (lane, &value) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane += of(value);
-    }
-    for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane += of(value);
-        }
-    }
-    lanes.into_iter().sum()
 }
 
 /// A vector whose elements `fill` writes through a pointer: no pass over memory to set it to zero first.

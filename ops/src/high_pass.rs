@@ -1,12 +1,13 @@
 //! The high-pass filter of StarGAN v2's skip connections (`HighPass` of the official code).
 
 use crate::graph::{Variable, record};
-use crate::kernel::{Element, uninitialised};
+use crate::kernel::{Element, written_blocks};
 use crate::launch::{Kernel, launch};
 use crate::shapes::{dims4, when};
+use crate::simd::{Job, Vector, run};
 use crate::{Error, Result};
 use candle_core::WithDType;
-use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Each plane of `x` (N×C×H×W, f32 or f64) convolved with [[−1, −1, −1], [−1, 8, −1], [−1, −1, −1]] / `w_hpf`, zero
 /// padding 1; the shape stays. The kernel is symmetric, so the operation is its own adjoint.
@@ -33,28 +34,47 @@ pub(crate) struct HighPass {
 }
 
 fn filter<T: Element>(x: &[T], height: usize, width: usize, factor: f64) -> Vec<T> {
-    let (eight, factor) = (T::of(8.0 * factor), T::of(factor));
-    let mut y = uninitialised(x.len());
-    // A plane of no pixels has no chunks, but a chunk size must not be zero.
-    let plane = (height * width).max(1);
-    y.par_chunks_mut(plane).zip(x.par_chunks(plane)).for_each(|(y, x)| {
+    let plane = height * width;
+    let fill = |first: usize, y: &mut [MaybeUninit<T>]| {
+        run(Planes { x: &x[first * plane..][..y.len()], y, height, width, factor });
+    };
+    // SAFETY: the job writes every row of every plane.
+    unsafe { written_blocks(x.len() / plane.max(1), plane, fill) }
+}
+
+/// Whole planes.
+struct Planes<'a, T> {
+    x: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    height: usize,
+    width: usize,
+    factor: f64,
+}
+
+impl<T: Element> Job<T> for Planes<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let Self { height, width, .. } = self;
+        let (eight, factor) = (T::of(8.0 * self.factor), T::of(self.factor));
         let outside = vec![T::default(); width];
         // Sums over the three rows, between two columns of zeros.
         let mut columns = vec![T::default(); width + 2];
-        for (i, y) in y.chunks_exact_mut(width).enumerate() {
-            let row = |i: usize| &x[i * width..][..width];
-            let above = if i > 0 { row(i - 1) } else { &outside };
-            let below = if i + 1 < height { row(i + 1) } else { &outside };
-            for (((sum, &a), &b), &c) in columns[1..].iter_mut().zip(above).zip(row(i)).zip(below) {
-                *sum = a + b + c;
-            }
-            let sides = columns.iter().zip(&columns[2..]);
-            for ((((y, &x), &a), &c), (&left, &right)) in y.iter_mut().zip(row(i)).zip(above).zip(below).zip(sides) {
-                *y = eight * x - factor * (left + right + (a + c));
+        for (y, x) in self.y.chunks_exact_mut(height * width).zip(self.x.chunks_exact(height * width)) {
+            for (i, y) in y.chunks_exact_mut(width).enumerate() {
+                let row = |i: usize| &x[i * width..][..width];
+                let above = if i > 0 { row(i - 1) } else { &outside };
+                let below = if i + 1 < height { row(i + 1) } else { &outside };
+                for (((sum, &a), &b), &c) in columns[1..].iter_mut().zip(above).zip(row(i)).zip(below) {
+                    *sum = a + b + c;
+                }
+                let sides = columns.iter().zip(&columns[2..]);
+                for ((((y, &x), &a), &c), (&left, &right)) in y.iter_mut().zip(row(i)).zip(above).zip(below).zip(sides)
+                {
+                    y.write(eight * x - factor * (left + right + (a + c)));
+                }
             }
         }
-    });
-    y
+    }
 }
 
 impl Kernel for HighPass {

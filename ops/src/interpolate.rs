@@ -3,11 +3,12 @@
 //! Each output pixel mixes the four input pixels around its position; nothing is averaged when shrinking (no
 //! antialiasing). 8-bit images that must equal Pillow's go through [`crate::resize`] instead.
 
-use crate::kernel::{Element, uninitialised};
+use crate::kernel::{Element, written_blocks};
 use crate::launch::{Kernel, launch};
+use crate::simd::{Job, Vector, run};
 use crate::{Error, Result};
 use candle_core::{Tensor, WithDType};
-use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Resizes `x` (N×C×H×W, f32 or f64) to N×C×`size[0]`×`size[1]`. With `align_corners` the centres of the corner pixels
 /// of input and output coincide, otherwise the outer edges of the corner pixels. Not differentiable.
@@ -60,6 +61,7 @@ fn taps<T: Element>(input: usize, output: usize, align_corners: bool) -> Vec<Tap
 }
 
 /// One input row at the output's columns.
+#[inline(always)]
 fn stretch_row<T: Element>(row: &[T], columns: &[Taps<T>], out: &mut [T]) {
     for (out, tap) in out.iter_mut().zip(columns) {
         *out = (T::ONE - tap.weight) * row[tap.low] + tap.weight * row[tap.high];
@@ -68,32 +70,53 @@ fn stretch_row<T: Element>(row: &[T], columns: &[Taps<T>], out: &mut [T]) {
 
 fn resize<T: Element>(x: &[T], op: &Bilinear) -> Vec<T> {
     let (input, [height, width]) = (op.input, op.size);
-    let rows = taps::<T>(input[0], height, op.align_corners);
-    let columns = taps::<T>(input[1], width, op.align_corners);
-    let planes = x.len() / (input[0] * input[1]);
-    let mut y = uninitialised(planes * height * width);
-    y.par_chunks_mut(height * width).zip(x.par_chunks(input[0] * input[1])).for_each(|(y, x)| {
-        // Input rows are stretched once each and kept while output rows need them.
-        let mut low = (usize::MAX, vec![T::default(); width]);
-        let mut high = (usize::MAX, vec![T::default(); width]);
-        let fetch = |held: &mut (usize, Vec<T>), index: usize| {
-            if held.0 != index {
-                stretch_row(&x[index * input[1]..][..input[1]], &columns, &mut held.1);
-                held.0 = index;
-            }
-        };
-        for (y, tap) in y.chunks_exact_mut(width).zip(&rows) {
-            if high.0 == tap.low {
-                std::mem::swap(&mut low, &mut high);
-            }
-            fetch(&mut low, tap.low);
-            fetch(&mut high, tap.high);
-            for ((y, &a), &b) in y.iter_mut().zip(&low.1).zip(&high.1) {
-                *y = (T::ONE - tap.weight) * a + tap.weight * b;
+    let rows = &taps::<T>(input[0], height, op.align_corners);
+    let columns = &taps::<T>(input[1], width, op.align_corners);
+    let pixels = input[0] * input[1];
+    let fill = |first: usize, y: &mut [MaybeUninit<T>]| {
+        let planes = y.len() / (height * width);
+        run(Planes { x: &x[first * pixels..][..planes * pixels], input, y, rows, columns });
+    };
+    // SAFETY: the job writes every row of every plane.
+    unsafe { written_blocks(x.len() / pixels, height * width, fill) }
+}
+
+/// Whole planes.
+struct Planes<'a, T> {
+    x: &'a [T],
+    input: [usize; 2],
+    y: &'a mut [MaybeUninit<T>],
+    rows: &'a [Taps<T>],
+    columns: &'a [Taps<T>],
+}
+
+impl<T: Element> Job<T> for Planes<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let (input, width) = (self.input, self.columns.len());
+        let planes = self.y.chunks_exact_mut(self.rows.len() * width).zip(self.x.chunks_exact(input[0] * input[1]));
+        let (mut low, mut high) = ((0, vec![T::default(); width]), (0, vec![T::default(); width]));
+        for (y, x) in planes {
+            // Input rows are stretched once each and kept while output rows need them.
+            (low.0, high.0) = (usize::MAX, usize::MAX);
+            let fetch = |held: &mut (usize, Vec<T>), index: usize| {
+                if held.0 != index {
+                    stretch_row(&x[index * input[1]..][..input[1]], self.columns, &mut held.1);
+                    held.0 = index;
+                }
+            };
+            for (y, tap) in y.chunks_exact_mut(width).zip(self.rows) {
+                if high.0 == tap.low {
+                    std::mem::swap(&mut low, &mut high);
+                }
+                fetch(&mut low, tap.low);
+                fetch(&mut high, tap.high);
+                for ((y, &a), &b) in y.iter_mut().zip(&low.1).zip(&high.1) {
+                    y.write((T::ONE - tap.weight) * a + tap.weight * b);
+                }
             }
         }
-    });
-    y
+    }
 }
 
 impl Kernel for Bilinear {

@@ -45,6 +45,10 @@ fn on_cpu<T: Element + WithDType, K: Kernel>(kernel: &K, operands: &[&Tensor], s
     if operands.iter().any(|operand| operand.dtype() != T::DTYPE || !operand.device().is_cpu()) {
         return Err(unsupported(kernel.name(), operands));
     }
+    if shape.elem_count() == 0 || operands.iter().any(|operand| operand.elem_count() == 0) {
+        // Kernels cut their operands into planes and rows, which cannot be done to nothing. A sum of nothing is zero.
+        return Ok(Tensor::zeros(shape, T::DTYPE, &Device::Cpu)?);
+    }
     let contiguous = operands.iter().map(|operand| operand.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
     let storages: Vec<_> = contiguous.iter().map(|operand| operand.storage_and_layout()).collect();
     let mut slices = Vec::with_capacity(storages.len());

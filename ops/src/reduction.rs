@@ -2,12 +2,15 @@
 
 use crate::elementwise::affine;
 use crate::graph::{Variable, record};
-use crate::kernel::{Element, lane_sum};
+use crate::kernel::{Element, blocks_per_task, written_blocks};
 use crate::launch::{Kernel, launch};
 use crate::shapes::when;
+use crate::simd::reduce::{add_up, total, zeros};
+use crate::simd::{Job, Vector, run};
 use crate::{Error, Result, reshape};
 use candle_core::WithDType;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Sum over the outer and inner part of `x` seen as A×B×C: → B. N×C×H×W as [N, C, H·W] gives a sum per channel, as
 /// [1, N·C, H·W] one per plane, as [1, N, C·H·W] one per sample.
@@ -75,28 +78,71 @@ impl Kernel for SumTo {
     }
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
-        let ([_, b, c], x) = (self.0, operands[0]);
-        let sum = |i: usize| {
-            let mut total = T::default();
-            for outer in x.chunks_exact(b * c) {
-                total += lane_sum(&outer[i * c..(i + 1) * c], |v| v);
-            }
-            total
-        };
+        let ([a, b, c], x) = (self.0, operands[0]);
+        assert_eq!(x.len(), a * b * c, "invariant: the shape was checked");
+        let mut totals = vec![T::default(); b];
         if c == 1 {
-            // Columns: row by row, so that memory is read in order.
-            let mut totals = vec![T::default(); b];
-            for row in x.chunks_exact(b) {
-                for (total, &value) in totals.iter_mut().zip(row) {
-                    *total += value;
-                }
+            run(Columns { x, totals: &mut totals });
+        } else if a == 1 && b == 1 && c > PIECE {
+            let parts: Vec<T> = x.par_chunks(PIECE).map(sum).collect();
+            totals[0] = sum(&parts);
+        } else {
+            let per_task = blocks_per_task(b, a * c);
+            let task = |(task, totals)| run(Rows { x, sizes: [b, c], first: task * per_task, totals });
+            totals.par_chunks_mut(per_task).enumerate().for_each(task);
+        }
+        totals
+    }
+}
+
+/// Elements of one partial sum of a single long sum: partial sums can be shared by threads and round less.
+const PIECE: usize = 1 << 16;
+
+fn sum<T: Element>(x: &[T]) -> T {
+    let mut total = T::default();
+    run(Rows { x, sizes: [1, x.len()], first: 0, totals: std::slice::from_mut(&mut total) });
+    total
+}
+
+/// Row by row, so that memory is read in order.
+struct Columns<'a, T> {
+    x: &'a [T],
+    totals: &'a mut [T],
+}
+
+/// Some of the totals of A×B×C, from index `first` on; `sizes` is B and C.
+struct Rows<'a, T> {
+    x: &'a [T],
+    sizes: [usize; 2],
+    first: usize,
+    totals: &'a mut [T],
+}
+
+impl<T: Element> Job<T> for Columns<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        for row in self.x.chunks_exact(self.totals.len().max(1)) {
+            for (total, &value) in self.totals.iter_mut().zip(row) {
+                *total += value;
             }
-            return totals;
         }
-        if x.len() <= crate::kernel::CHUNK {
-            return (0..b).map(sum).collect();
+    }
+}
+
+impl<T: Element> Job<T> for Rows<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let [b, c] = self.sizes;
+        for (i, sum) in self.totals.iter_mut().enumerate() {
+            // SAFETY: the instruction set is there.
+            unsafe {
+                let mut sums = zeros::<V>();
+                for outer in self.x.chunks_exact((b * c).max(1)) {
+                    add_up(&outer[(self.first + i) * c..][..c], &mut sums);
+                }
+                *sum = total(sums);
+            }
         }
-        (0..b).into_par_iter().map(sum).collect()
     }
 }
 
@@ -106,13 +152,28 @@ impl Kernel for ExpandFrom {
     }
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
-        let [a, b, c] = self.0;
-        let mut y = Vec::with_capacity(a * b * c);
-        for _ in 0..a {
-            for &value in operands[0] {
-                y.resize(y.len() + c, value);
-            }
+        let ([a, b, c], x) = (self.0, operands[0]);
+        assert_eq!(x.len(), b, "invariant: the shape was checked");
+        let fill = |first: usize, y: &mut [MaybeUninit<T>]| run(Repeat { x, first, length: c, y });
+        // SAFETY: the job writes every run of C values.
+        unsafe { written_blocks(a * b, c, fill) }
+    }
+}
+
+/// Runs of `length` equal values: those of `x` in turn and again from the start, from index `first` on.
+struct Repeat<'a, T> {
+    x: &'a [T],
+    first: usize,
+    length: usize,
+    y: &'a mut [MaybeUninit<T>],
+}
+
+impl<T: Element> Job<T> for Repeat<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let values = self.x.iter().cycle().skip(self.first % self.x.len());
+        for (run, &value) in self.y.chunks_exact_mut(self.length).zip(values) {
+            run.fill(MaybeUninit::new(value));
         }
-        y
     }
 }

@@ -1,12 +1,14 @@
 //! 2×2 average pooling and nearest ×2 up-sampling: adjoints of each other up to a factor.
 
 use crate::graph::{Variable, record};
-use crate::kernel::{Element, uninitialised};
+use crate::kernel::{Element, written_blocks};
 use crate::launch::{Kernel, launch};
 use crate::shapes::{dims4, when};
+use crate::simd::reduce::store_part;
+use crate::simd::{Job, Vector, run};
 use crate::{Error, Result};
 use candle_core::WithDType;
-use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Mean over 2×2 windows, stride 2: N×C×H×W → N×C×H/2×W/2. H and W must be even.
 ///
@@ -41,36 +43,102 @@ fn repeated(operation: &'static str, x: &Variable, factor: f64) -> Result<Variab
     let y = launch(&Repeat { operation, width: w, factor }, &[x.value()], (n, c, 2 * h, 2 * w))?;
     Ok(record(y, &[x], move |g, needed| Ok(vec![when(needed[0], || pool(operation, g, factor))?])))
 }
-/// Rows of input per rayon task.
-const ROWS: usize = 64;
 
 fn sum_pool<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     let (factor, half) = (T::of(factor), width / 2);
-    let mut y = uninitialised(x.len() / 4);
-    y.par_chunks_mut(half * ROWS).zip(x.par_chunks(2 * width * ROWS)).for_each(|(y, x)| {
-        for (y, x) in y.chunks_exact_mut(half).zip(x.chunks_exact(2 * width)) {
-            let (upper, lower) = x.split_at(width);
-            for ((y, a), b) in y.iter_mut().zip(upper.chunks_exact(2)).zip(lower.chunks_exact(2)) {
-                *y = factor * (a[0] + a[1] + b[0] + b[1]);
-            }
-        }
-    });
-    y
+    let fill = |first: usize, y: &mut [MaybeUninit<T>]| {
+        run(PoolRows { x: &x[first * 2 * width..][..4 * y.len()], y, width, factor });
+    };
+    // SAFETY: the job writes every row.
+    unsafe { written_blocks(x.len() / (2 * width).max(1), half, fill) }
 }
 
 fn repeat<T: Element>(x: &[T], width: usize, factor: f64) -> Vec<T> {
     let factor = T::of(factor);
-    let mut y = uninitialised(x.len() * 4);
-    y.par_chunks_mut(4 * width * ROWS).zip(x.par_chunks(width * ROWS)).for_each(|(y, x)| {
-        for (y, x) in y.chunks_exact_mut(4 * width).zip(x.chunks_exact(width)) {
-            let (upper, lower) = y.split_at_mut(2 * width);
-            for (pair, &x) in upper.chunks_exact_mut(2).zip(x) {
-                pair.fill(factor * x);
+    let fill = |first: usize, y: &mut [MaybeUninit<T>]| {
+        run(RepeatRows { x: &x[first * width..][..y.len() / 4], y, width, factor });
+    };
+    // SAFETY: the job writes both rows of every row.
+    unsafe { written_blocks(x.len() / width.max(1), 4 * width, fill) }
+}
+
+/// Pairs of rows of `x`, each with a row of `y` half as long.
+struct PoolRows<'a, T> {
+    x: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    width: usize,
+    factor: T,
+}
+
+/// Rows of `x`, each with two of `y`, twice as long.
+struct RepeatRows<'a, T> {
+    x: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    width: usize,
+    factor: T,
+}
+
+impl<T: Element> Job<T> for PoolRows<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let (width, half) = (self.width, self.width / 2);
+        for (x, y) in self.x.chunks_exact(2 * width).zip(self.y.chunks_exact_mut(half)) {
+            // SAFETY: both rows have `width` elements, and the result half of that.
+            unsafe {
+                let (upper, lower, y) = (x.as_ptr(), x.as_ptr().add(width), y.as_mut_ptr().cast::<T>());
+                let factor = V::splat(self.factor);
+                let mut place = 0;
+                while place + V::LANES <= half {
+                    let sums = |from: usize| V::load(upper.add(from)).add(V::load(lower.add(from)));
+                    let [even, odd] = sums(2 * place).unzip(sums(2 * place + V::LANES));
+                    even.add(odd).multiply_lanes(factor).store(y.add(place));
+                    place += V::LANES;
+                }
+                if place < half {
+                    let count = |from: usize| V::LANES.min(width.saturating_sub(from));
+                    let load = |row: *const T, from: usize| V::load_first(row.wrapping_add(from), count(from));
+                    let sums = |from: usize| load(upper, from).add(load(lower, from));
+                    let [even, odd] = sums(2 * place).unzip(sums(2 * place + V::LANES));
+                    even.add(odd).multiply_lanes(factor).store_first(y.add(place), half - place);
+                }
             }
-            lower.copy_from_slice(upper);
         }
-    });
-    y
+    }
+}
+
+impl<T: Element> Job<T> for RepeatRows<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let width = self.width;
+        for (x, y) in self.x.chunks_exact(width).zip(self.y.chunks_exact_mut(4 * width)) {
+            // SAFETY: the row has `width` elements, and the two of the result twice as many each.
+            unsafe {
+                let (x, upper) = (x.as_ptr(), y.as_mut_ptr().cast::<T>());
+                let lower = upper.add(2 * width);
+                let factor = V::splat(self.factor);
+                let mut place = 0;
+                while place + V::LANES <= width {
+                    let value = V::load(x.add(place)).multiply_lanes(factor);
+                    for (i, part) in value.zip(value).into_iter().enumerate() {
+                        part.store(upper.add(2 * place + i * V::LANES));
+                        part.store(lower.add(2 * place + i * V::LANES));
+                    }
+                    place += V::LANES;
+                }
+                if place < width {
+                    let value = V::load_first(x.add(place), width - place).multiply_lanes(factor);
+                    for (i, part) in value.zip(value).into_iter().enumerate() {
+                        let from = 2 * place + i * V::LANES;
+                        let count = V::LANES.min((2 * width).saturating_sub(from));
+                        if count > 0 {
+                            store_part(part, upper.add(from), count);
+                            store_part(part, lower.add(from), count);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 pub(crate) struct SumPool {

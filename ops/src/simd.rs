@@ -1,6 +1,7 @@
 //! Vector registers of the processor at hand. A [`Job`] is generic over its [`Vector`] type and compiled once for every
 //! instruction set; [`run`] picks the version when the program runs.
 
+pub(crate) mod reduce;
 mod tile;
 mod transpose;
 
@@ -20,6 +21,8 @@ pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// Rows of the matrix product's register tile; its columns are one or two registers.
     const ROWS: usize;
+    /// A choice of lanes.
+    type Mask: Copy;
     unsafe fn splat(value: Self::Scalar) -> Self;
     unsafe fn load(from: *const Self::Scalar) -> Self;
     unsafe fn store(self, to: *mut Self::Scalar);
@@ -36,8 +39,12 @@ pub(crate) trait Vector: Copy {
     unsafe fn multiply_lanes(self, other: Self) -> Self;
     /// The first `count` scalars, of at most all lanes; the other lanes are 0.
     unsafe fn load_first(from: *const Self::Scalar, count: usize) -> Self;
-    /// The scalars `start`..`end`, at most all lanes, in their places; the other lanes are 0 and need no memory.
-    unsafe fn load_between(from: *const Self::Scalar, start: usize, end: usize) -> Self;
+    /// The lanes `start`..`end`, of at most all lanes.
+    unsafe fn mask(start: usize, end: usize) -> Self::Mask;
+    /// The chosen scalars in their places; the other lanes are 0 and need no memory.
+    unsafe fn load_masked(from: *const Self::Scalar, mask: Self::Mask) -> Self;
+    /// Writes the chosen lanes to their places; the others need no memory.
+    unsafe fn store_masked(self, to: *mut Self::Scalar, mask: Self::Mask);
     /// Writes the first `count` lanes.
     unsafe fn store_first(self, to: *mut Self::Scalar, count: usize);
     /// c (rows × 1 or 2 registers, row stride `stride`) ← a·b, or += when `accumulate`. b is packed: `depth` rows as
@@ -122,6 +129,7 @@ pub(crate) struct Portable<T>([T; 4]);
 
 impl<T: Element> Vector for Portable<T> {
     type Scalar = T;
+    type Mask = [bool; 4];
     const LANES: usize = 4;
     const ROWS: usize = 4;
     #[inline(always)]
@@ -171,9 +179,20 @@ impl<T: Element> Vector for Portable<T> {
         Self(std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::default() }))
     }
     #[inline(always)]
-    unsafe fn load_between(from: *const T, start: usize, end: usize) -> Self {
-        let lane = |i: usize| if start <= i && i < end { unsafe { *from.wrapping_add(i) } } else { T::default() };
-        Self(std::array::from_fn(lane))
+    unsafe fn mask(start: usize, end: usize) -> [bool; 4] {
+        std::array::from_fn(|i| start <= i && i < end)
+    }
+    #[inline(always)]
+    unsafe fn load_masked(from: *const T, mask: [bool; 4]) -> Self {
+        Self(std::array::from_fn(|i| if mask[i] { unsafe { *from.wrapping_add(i) } } else { T::default() }))
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, to: *mut T, mask: [bool; 4]) {
+        for (i, value) in self.0.into_iter().enumerate() {
+            if mask[i] {
+                unsafe { *to.wrapping_add(i) = value };
+            }
+        }
     }
     #[inline(always)]
     unsafe fn store_first(self, to: *mut T, count: usize) {
@@ -253,9 +272,11 @@ mod x86 {
     macro_rules! vector {
         ($name:ident, $scalar:ty, $lanes:expr, $rows:expr, $features:literal,
          $set:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
-         zip: $zip:expr, unzip: $unzip:expr, select: $select:expr, load_first: $load_first:expr, load_between: $load_between:expr, store_first: $store_first:expr) => {
+         zip: $zip:expr, unzip: $unzip:expr, select: $select:expr, load_first: $load_first:expr, store_first: $store_first:expr,
+         mask: $mask:ty, $between:expr, load_masked: $load_masked:expr, store_masked: $store_masked:expr) => {
             impl Vector for $name {
                 type Scalar = $scalar;
+                type Mask = $mask;
                 const LANES: usize = $lanes;
                 const ROWS: usize = $rows;
                 #[inline(always)]
@@ -303,8 +324,16 @@ mod x86 {
                     unsafe { $load_first(from, count) }
                 }
                 #[inline(always)]
-                unsafe fn load_between(from: *const $scalar, start: usize, end: usize) -> Self {
-                    unsafe { $load_between(from, start, end) }
+                unsafe fn mask(start: usize, end: usize) -> $mask {
+                    $between(start, end)
+                }
+                #[inline(always)]
+                unsafe fn load_masked(from: *const $scalar, mask: $mask) -> Self {
+                    unsafe { $load_masked(from, mask) }
+                }
+                #[inline(always)]
+                unsafe fn store_masked(self, to: *mut $scalar, mask: $mask) {
+                    unsafe { $store_masked(self, to, mask) }
                 }
                 #[inline(always)]
                 unsafe fn store_first(self, to: *mut $scalar, count: usize) {
@@ -342,8 +371,10 @@ mod x86 {
         unzip: |a, b| [_mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b), _mm512_permutex2var_ps(a, _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b)],
         select: |a, slope| _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(a)), _mm512_set1_ps(1.0), slope),
         load_first: |from, count| _mm512_maskz_loadu_ps(((1u32 << count) - 1) as u16, from),
-        load_between: |from, start: usize, end: usize| _mm512_maskz_loadu_ps(((1u32 << end) - (1u32 << start)) as u16, from),
-        store_first: |value, to, count| _mm512_mask_storeu_ps(to, ((1u32 << count) - 1) as u16, value)
+        store_first: |value, to, count| _mm512_mask_storeu_ps(to, ((1u32 << count) - 1) as u16, value),
+        mask: __mmask16, |start: usize, end: usize| ((1u32 << end) - (1u32 << start)) as u16,
+        load_masked: |from, mask| _mm512_maskz_loadu_ps(mask, from),
+        store_masked: |value, to, mask| _mm512_mask_storeu_ps(to, mask, value)
     );
     vector!(
         __m512d, f64, 8, 8, "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma",
@@ -352,8 +383,10 @@ mod x86 {
         unzip: |a, b| [_mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b), _mm512_permutex2var_pd(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b)],
         select: |a, slope| _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_castpd_si512(a)), _mm512_set1_pd(1.0), slope),
         load_first: |from, count| _mm512_maskz_loadu_pd(((1u32 << count) - 1) as u8, from),
-        load_between: |from, start: usize, end: usize| _mm512_maskz_loadu_pd(((1u32 << end) - (1u32 << start)) as u8, from),
-        store_first: |value, to, count| _mm512_mask_storeu_pd(to, ((1u32 << count) - 1) as u8, value)
+        store_first: |value, to, count| _mm512_mask_storeu_pd(to, ((1u32 << count) - 1) as u8, value),
+        mask: __mmask8, |start: usize, end: usize| ((1u32 << end) - (1u32 << start)) as u8,
+        load_masked: |from, mask| _mm512_maskz_loadu_pd(mask, from),
+        store_masked: |value, to, mask| _mm512_mask_storeu_pd(to, mask, value)
     );
     vector!(
         __m256, f32, 8, 6, "avx2,fma",
@@ -368,8 +401,10 @@ mod x86 {
         },
         select: |a, slope| _mm256_blendv_ps(_mm256_set1_ps(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_ps(from, first_32(count)),
-        load_between: |from, start: usize, end: usize| _mm256_maskload_ps(from, _mm256_andnot_si256(first_32(start), first_32(end))),
-        store_first: |value, to, count| _mm256_maskstore_ps(to, first_32(count), value)
+        store_first: |value, to, count| _mm256_maskstore_ps(to, first_32(count), value),
+        mask: __m256i, |start: usize, end: usize| unsafe { _mm256_andnot_si256(first_32(start), first_32(end)) },
+        load_masked: |from, mask| _mm256_maskload_ps(from, mask),
+        store_masked: |value, to, mask| _mm256_maskstore_ps(to, mask, value)
     );
     vector!(
         __m256d, f64, 4, 6, "avx2,fma",
@@ -384,8 +419,10 @@ mod x86 {
         },
         select: |a, slope| _mm256_blendv_pd(_mm256_set1_pd(1.0), slope, a),
         load_first: |from, count| _mm256_maskload_pd(from, first_64(count)),
-        load_between: |from, start: usize, end: usize| _mm256_maskload_pd(from, _mm256_andnot_si256(first_64(start), first_64(end))),
-        store_first: |value, to, count| _mm256_maskstore_pd(to, first_64(count), value)
+        store_first: |value, to, count| _mm256_maskstore_pd(to, first_64(count), value),
+        mask: __m256i, |start: usize, end: usize| unsafe { _mm256_andnot_si256(first_64(start), first_64(end)) },
+        load_masked: |from, mask| _mm256_maskload_pd(from, mask),
+        store_masked: |value, to, mask| _mm256_maskstore_pd(to, mask, value)
     );
 
     /// All bits of the first `count` lanes.

@@ -178,6 +178,19 @@ fn normalisations() {
             check(&gpu, &format!("layer norm {h}x{w}"), &shared, &|t| layer_norm(&t[0], &t[1], &t[2]).unwrap());
         }
     }
+    // Equal values have no deviation. Gradients to be differentiated again are not finite there.
+    let flat = [Tensor::full(1.5, (2, 3, 4, 5), &Device::Cpu).unwrap(), random("gamma", &[3]), random("beta", &[3])];
+    let gradients = |device: &Device| {
+        let leaves: Vec<Variable> = moved(&flat, device, DType::F64).into_iter().map(Variable::leaf).collect();
+        let y = layer_norm(&leaves[0], &leaves[1], &leaves[2]).unwrap();
+        let gradients = sum_all(&mul(&y, &like("weights", &y)).unwrap()).unwrap().backward().unwrap();
+        leaves.iter().map(|leaf| gradients.get(leaf).unwrap().clone()).collect::<Vec<_>>()
+    };
+    for (ours, reference) in gradients(&gpu).iter().zip(&gradients(&Device::Cpu)) {
+        assert!(numbers(reference).iter().all(|value| value.is_finite()));
+        // 1 / eps is a factor.
+        assert_close("layer norm of equal values", ours, reference, 1e-10);
+    }
 }
 
 #[test]
@@ -293,7 +306,11 @@ fn unusual_operands() {
     }
 
     let empty = Variable::constant(Tensor::zeros((2, 3), DType::F32, &gpu).unwrap());
-    assert_eq!(narrow_channels(&empty, 1, 0).unwrap().dims(), [2, 0]);
+    let empty = narrow_channels(&empty, 1, 0).unwrap();
+    assert_eq!(empty.dims(), [2, 0]);
+    let total = sum_all(&empty).unwrap();
+    assert!(total.value().device().is_cuda());
+    assert_eq!(numbers(total.value()), [0.0], "a sum of nothing");
 
     let here = Variable::constant(Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap());
     let there = Variable::constant(Tensor::zeros(3, DType::F32, &gpu).unwrap());

@@ -239,20 +239,22 @@ impl Evaluator {
             }
             let x = self.load(pair.source, indices)?;
             let first = batch * self.settings.batch_size.max(1);
+            let translator = method.translator(&x, &vec![pair.source as u32; indices.len()])?;
+            let translate = |guidance: Guidance| translator(&vec![pair.target as u32; indices.len()], guidance);
             let mut images = Vec::with_capacity(outputs);
             for output in 0..outputs {
                 let y = match mode {
-                    Mode::Label => translate(method, &x, pair, Guidance::Label)?,
+                    Mode::Label => translate(Guidance::Label)?,
                     Mode::Latent => {
                         let dim = method.latent_dim();
                         let z = latents(self.seed, pair.task, output, indices, dim, &self.device)?;
-                        translate(method, &x, pair, Guidance::Latent(&z))?
+                        translate(Guidance::Latent(&z))?
                     }
                     Mode::Reference => {
                         let draw = |position: usize| references[(first + position) * outputs + output];
                         let chosen: Vec<usize> = (0..indices.len()).map(draw).collect();
                         let reference = self.load(pair.target, &chosen)?;
-                        translate(method, &x, pair, Guidance::Reference(&reference))?
+                        translate(Guidance::Reference(&reference))?
                     }
                 };
                 progress.add(indices.len() as u64);
@@ -283,8 +285,10 @@ impl Evaluator {
         let Some(&pair) = self.pairs().first() else { return Ok(true) };
         let sources = self.sources(pair.source);
         let x = self.load(pair.source, &sources[..sources.len().min(self.settings.batch_size)])?;
+        let n = x.dim(0)?;
+        let (y_src, y_trg) = (vec![pair.source as u32; n], vec![pair.target as u32; n]);
         let output = || -> Result<Vec<u32>, EvaluateError> {
-            let y = translate(method, &x, pair, Guidance::Label)?.to_device(&Device::Cpu)?.flatten_all()?;
+            let y = method.translate(&x, &y_src, &y_trg, Guidance::Label)?.to_device(&Device::Cpu)?.flatten_all()?;
             Ok(y.to_dtype(candle_core::DType::F32)?.to_vec1::<f32>()?.into_iter().map(f32::to_bits).collect())
         };
         Ok(output()? == output()?)
@@ -320,11 +324,6 @@ impl Evaluator {
         let domains = self.data.domains();
         format!("{}2{}", domains[pair.source], domains[pair.target])
     }
-}
-
-fn translate(method: &dyn Method, x: &Tensor, pair: Pair, guidance: Guidance) -> Result<Tensor, EvaluateError> {
-    let n = x.dim(0)?;
-    Ok(method.translate(x, &vec![pair.source as u32; n], &vec![pair.target as u32; n], guidance)?)
 }
 
 fn too_small(image_size: usize) -> String {

@@ -1,7 +1,7 @@
 //! What is gathered while the translations of one task are made.
 
 use super::extractors::Extractor;
-use harness_eval::{FrechetDistance, Lpips, Moments, SignedImages, frechet_distance};
+use harness_eval::{FrechetDistance, Lpips, Moments, Rgb8Images, SignedImages, frechet_distance};
 
 /// A value, or why there is none.
 pub(super) type Measured = Result<f64, String>;
@@ -41,13 +41,14 @@ impl<'a> Task<'a> {
         if let Some(lpips) = self.lpips {
             self.batch_diversities.push(lpips.diversity_of_batch(outputs)?);
         }
-        for (output, images) in outputs.iter().enumerate() {
-            let images = images.quantize();
+        for (group, outputs) in outputs.chunks(outputs_at_a_time(outputs)).enumerate() {
+            let images: Vec<Rgb8Images> = outputs.iter().map(SignedImages::quantize).collect();
+            let images = Rgb8Images::concat(&images)?;
             for (k, extractor) in self.extractors.iter().enumerate() {
                 let features = extractor.features(&images)?;
                 self.all[k].push(&features)?;
-                if output == 0 {
-                    self.first[k].push(&features)?;
+                if group == 0 {
+                    self.first[k].push(&features[..outputs[0].len() * extractor.dimension])?;
                 }
             }
         }
@@ -79,6 +80,13 @@ impl<'a> Task<'a> {
     fn check(&self) -> Result<(), String> {
         self.broken.clone().map_or(Ok(()), Err)
     }
+}
+
+/// How many outputs go through the extractors together: extractors are faster on many images, but features need memory.
+fn outputs_at_a_time(outputs: &[SignedImages]) -> usize {
+    const PIXELS: usize = 1 << 20;
+    let pixels = outputs.first().map_or(0, |images| images.len() * images.height() * images.width());
+    (PIXELS / pixels.max(1)).max(1)
 }
 
 /// What keeps a distance from being taken, such as too few samples, is a property of the result, no failure of the run.

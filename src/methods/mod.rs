@@ -68,6 +68,9 @@ pub struct Batch {
 /// A scalar of a training step, still on the device.
 pub type Losses = Vec<(String, Tensor)>;
 
+/// From target domains (N) and guidance to the translations of N source images, N×3×S×S, not clamped.
+pub type Translator<'a> = Box<dyn Fn(&[u32], Guidance) -> Result<Tensor> + 'a>;
+
 /// A system that translates images between domains and can be trained.
 pub trait Method: Send {
     /// The kinds of guidance it has been trained for, in reporting order.
@@ -83,6 +86,13 @@ pub trait Method: Send {
     /// Translates `x` (N×3×S×S in [-1, 1]) from domains `y_src` to domains `y_trg` (N each) with the averaged weights
     /// where there are any. Returns N×3×S×S, not clamped. No gradients are recorded.
     fn translate(&self, x: &Tensor, y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor>;
+
+    /// Translations of the images `x` (as in [`Method::translate`]), whose source is looked at once however many are
+    /// asked for.
+    fn translator<'a>(&'a self, x: &Tensor, y_src: &[u32]) -> Result<Translator<'a>> {
+        let (x, y_src) = (x.clone(), y_src.to_vec());
+        Ok(Box::new(move |y_trg, guidance| self.translate(&x, &y_src, y_trg, guidance)))
+    }
 
     /// The image the cycle loss compares with `x`: `translated` (output of [`Method::translate`]) taken back to `y_src`.
     fn reconstruct(&self, x: &Tensor, translated: &Tensor, y_src: &[u32], y_trg: &[u32]) -> Result<Tensor>;

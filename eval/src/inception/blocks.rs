@@ -14,9 +14,8 @@ const EPSILON: f64 = 0.001;
 pub(crate) struct Chain(Vec<Convolution>);
 
 impl Chain {
-    pub(crate) fn forward(&self, x: &Maps, scratch: &mut Vec<f32>) -> Maps {
-        let (first, rest) = self.0.split_first().expect("invariant: a chain has a layer");
-        rest.iter().fold(first.forward(x, scratch), |x, layer| layer.forward(&x, scratch))
+    pub(crate) fn forward(&self, x: Maps) -> Result<Maps> {
+        self.0.iter().try_fold(x, |x, layer| layer.forward(x))
     }
 }
 
@@ -90,22 +89,24 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub(crate) fn forward(&self, x: &Maps, scratch: &mut Vec<f32>) -> Maps {
+    pub(crate) fn forward(&self, x: &Maps) -> Result<Maps> {
         let mut parts = Vec::new();
         for branch in &self.branches {
-            let trunk = branch.trunk.forward(x, scratch);
+            let trunk = branch.trunk.forward(x.clone())?;
             if branch.forks.is_empty() {
                 parts.push(trunk);
             } else {
-                parts.extend(branch.forks.iter().map(|fork| fork.forward(&trunk, scratch)));
+                for fork in &branch.forks {
+                    parts.push(fork.forward(trunk.clone())?);
+                }
             }
         }
         let pooled = self.pooling.apply(x);
         parts.push(match &self.projection {
-            Some(projection) => projection.forward(&pooled, scratch),
+            Some(projection) => projection.forward(pooled)?,
             None => pooled,
         });
-        Maps::concat(&parts)
+        Ok(Maps::concat(&parts))
     }
 }
 

@@ -2,12 +2,16 @@
 
 use super::Preprocessing;
 use super::blocks::{Block, Chain, block_a, block_b, block_c, block_d, block_e, stem_64, stem_192};
-use crate::maps::Maps;
+use crate::maps::{Maps, groups};
 use crate::pooling::{Window, max_pool};
 use crate::weights::WeightsBytes;
 use crate::{Error, Protocol, Result, UnitImages};
 use rayon::prelude::*;
 use std::path::Path;
+
+/// Images that go through the network together: enough to read the weights (95 MB) seldom, few enough for memory (about
+/// 15 MB an image).
+const IMAGES_AT_A_TIME: usize = 8;
 
 /// A place in the network whose channels, averaged over space, are a feature vector (pytorch-fid's `--dims`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,28 +138,33 @@ impl Inception {
                 supported: self.taps.iter().map(|tap| tap.dimension()).collect(),
             });
         }
-        let rows: Vec<Vec<f32>> = (0..images.len())
+        let rows: Vec<Vec<f32>> = groups(images.len(), IMAGES_AT_A_TIME)
             .into_par_iter()
-            .map_init(Vec::new, |scratch, index| {
-                let input = preprocessing.apply(images.image(index), images.height(), images.width());
-                self.until(tap, input, scratch).spatial_mean()
+            .map(|group| {
+                let mut input = Maps { count: group.len(), channels: 3, height: 0, width: 0, data: Vec::new() };
+                for index in group {
+                    let image = preprocessing.apply(images.image(index), images.height(), images.width());
+                    (input.height, input.width) = (image.height, image.width);
+                    input.data.extend(image.data);
+                }
+                Ok(self.until(tap, input)?.spatial_mean())
             })
-            .collect();
+            .collect::<Result<_>>()?;
         Ok(rows.concat())
     }
 
-    fn until(&self, tap: Tap, input: Maps, scratch: &mut Vec<f32>) -> Maps {
-        let mut x = max_pool(&self.stem_64.forward(&input, scratch), Window::HALVING);
+    fn until(&self, tap: Tap, input: Maps) -> Result<Maps> {
+        let mut x = max_pool(&self.stem_64.forward(input)?, Window::HALVING);
         if tap >= Tap::Dim192 {
             let stem = self.stem_192.as_ref().expect("invariant: the tap is supported (checked by the caller)");
-            x = max_pool(&stem.forward(&x, scratch), Window::HALVING);
+            x = max_pool(&stem.forward(x)?, Window::HALVING);
         }
         if tap >= Tap::Dim768 {
-            x = self.middle.iter().fold(x, |x, block| block.forward(&x, scratch));
+            x = self.middle.iter().try_fold(x, |x, block| block.forward(&x))?;
         }
         if tap >= Tap::Dim2048 {
-            x = self.end.iter().fold(x, |x, block| block.forward(&x, scratch));
+            x = self.end.iter().try_fold(x, |x, block| block.forward(&x))?;
         }
-        x
+        Ok(x)
     }
 }

@@ -65,7 +65,7 @@ fn resize_bilinear(image: &[f32], height: usize, width: usize, side: usize) -> M
             }));
         }
     }
-    Maps { channels: 3, height: side, width: side, data }
+    Maps { count: 1, channels: 3, height: side, width: side, data }
 }
 
 #[cfg(test)]

@@ -163,8 +163,8 @@ impl Kernel for WeightGradient {
 /// Sizes of the map that takes `input` images to `output` images.
 fn sizes(x: [usize; 4], y: [usize; 4], kernel: [usize; 2], config: Conv2dConfig) -> Sizes {
     let ([n, ci, ih, iw], [_, co, oh, ow]) = (x, y);
-    let Conv2dConfig { geometry, resample, .. } = config;
-    Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel, geometry, resample }
+    let Conv2dConfig { geometry, resample, batch_independent, .. } = config;
+    Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel, geometry, resample, batch_independent }
 }
 
 fn forward(x: &Variable, w: &Variable, bias: Option<&Variable>, config: Conv2dConfig) -> Result<Variable> {

@@ -47,11 +47,14 @@ pub struct Conv2dConfig {
     pub resample: Resample,
     /// Slope of a leaky ReLU applied to the input first, if any.
     pub input_slope: Option<f64>,
+    /// Whether the sizes of one image alone choose the algorithm. An image's result is then the same to the bit whatever
+    /// batch it comes in; otherwise it may differ by rounding between small batches and large ones.
+    pub batch_independent: bool,
 }
 
 impl From<ConvGeometry> for Conv2dConfig {
     fn from(geometry: ConvGeometry) -> Self {
-        Self { geometry, resample: Resample::None, input_slope: None }
+        Self { geometry, resample: Resample::None, input_slope: None, batch_independent: false }
     }
 }
 
@@ -82,6 +85,8 @@ pub(crate) struct Sizes {
     pub kernel: [usize; 2],
     pub geometry: ConvGeometry,
     pub resample: Resample,
+    /// See [`Conv2dConfig::batch_independent`].
+    pub batch_independent: bool,
 }
 
 impl Sizes {

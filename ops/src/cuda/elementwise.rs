@@ -7,7 +7,7 @@ use crate::batch_norm::ScaleShiftRelu;
 use crate::elementwise::activation::{LeakyRelu, LeakyReluGradient};
 use crate::elementwise::arithmetic::{Affine, Product, WeightedSum};
 use crate::elementwise::functions::Function;
-use crate::loss::Sign;
+use crate::loss::Gradient;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, PushKernelArg};
 use candle_core::{CudaDevice, Result};
 
@@ -55,9 +55,9 @@ impl CudaKernel for Function {
     }
 }
 
-impl CudaKernel for Sign {
+impl CudaKernel for Gradient {
     fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
-        map!(device, T, "compare", len, [&x[0], &x[1]])
+        map!(device, T, "distance_gradient", len, [&x[0], &x[1], &x[2]])
     }
 }
 

@@ -1,7 +1,6 @@
 //! How operations reach their device bodies.
 
 use super::element::CudaElement;
-use super::module::output;
 use crate::Result;
 use crate::launch::{Kernel, unsupported};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
@@ -10,7 +9,7 @@ use candle_core::{CudaDevice, CudaStorage, DType, Device, Shape, Storage, Tensor
 
 /// One operation's body on a GPU.
 pub(crate) trait CudaKernel: Kernel {
-    /// From contiguous operands to the `len` > 0 elements of the result.
+    /// From contiguous operands, none of them empty, to the `len` > 0 elements of the result.
     ///
     /// # Errors
     /// The device fails.
@@ -49,6 +48,10 @@ fn of_type<T: CudaElement, K: CudaKernel>(
     if operands.iter().any(|operand| operand.dtype() != T::DTYPE || !beside(operand.device())) {
         return Err(unsupported(kernel.name(), operands));
     }
+    if shape.elem_count() == 0 || operands.iter().any(|operand| operand.elem_count() == 0) {
+        // As on the processor: a sum of nothing is zero.
+        return Ok(Tensor::zeros(shape, T::DTYPE, &Device::Cuda(device.clone()))?);
+    }
     let contiguous = operands.iter().map(|operand| operand.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
     let storages: Vec<_> = contiguous.iter().map(|operand| operand.storage_and_layout()).collect();
     let mut views = Vec::with_capacity(storages.len());
@@ -58,10 +61,7 @@ fn of_type<T: CudaElement, K: CudaKernel>(
         };
         views.push(storage.as_cuda_slice::<T>()?.slice(start..end));
     }
-    let result = match shape.elem_count() {
-        0 => output::<T>(device, 0)?,
-        len => kernel.cuda(device, &views, len)?,
-    };
+    let result = kernel.cuda(device, &views, shape.elem_count())?;
     let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(result, device.clone()));
     Ok(Tensor::from_storage(storage, shape, BackpropOp::none(), false))
 }

@@ -14,12 +14,8 @@ impl CudaKernel for Product {
         let [m, n, k] = self.sizes;
         let (mut y, beta) = match x.get(2) {
             Some(row) => (map!(device, T, "expand_from", len, [row], n as u64, 1u64)?, T::ONE),
-            // No products: zeros.
             None => (device.alloc_zeros(len)?, T::default()),
         };
-        if k == 0 {
-            return Ok(y);
-        }
         let length = |length: usize| i32::try_from(length).map_err(Error::wrap);
         let operation = |transposed| {
             if transposed { cublasOperation_t::CUBLAS_OP_T } else { cublasOperation_t::CUBLAS_OP_N }

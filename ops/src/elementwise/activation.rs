@@ -47,7 +47,7 @@ impl Kernel for LeakyRelu {
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
         let slope = T::of(self.slope);
-        map1(operands[0], |x| x * x.select_by_sign(slope))
+        map1(operands[0], move |x| x * x.select_by_sign(slope))
     }
 }
 
@@ -58,6 +58,6 @@ impl Kernel for LeakyReluGradient {
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
         let slope = T::of(self.slope);
-        map2(operands[0], operands[1], |x, g| g * x.select_by_sign(slope))
+        map2(operands[0], operands[1], move |x, g| g * x.select_by_sign(slope))
     }
 }

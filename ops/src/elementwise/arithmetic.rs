@@ -76,7 +76,7 @@ impl Kernel for WeightedSum {
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
         let (scale, sign) = (T::of(self.scale), T::of(self.sign));
-        map2(operands[0], operands[1], |a, b| scale * (a + sign * b))
+        map2(operands[0], operands[1], move |a, b| scale * (a + sign * b))
     }
 }
 
@@ -86,7 +86,7 @@ impl Kernel for Product {
     }
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
-        map2(operands[0], operands[1], |a, b| a * b)
+        map2(operands[0], operands[1], move |a, b| a * b)
     }
 }
 
@@ -97,6 +97,6 @@ impl Kernel for Affine {
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
         let (scale, shift) = (T::of(self.scale), T::of(self.shift));
-        map1(operands[0], |x| scale * x + shift)
+        map1(operands[0], move |x| scale * x + shift)
     }
 }

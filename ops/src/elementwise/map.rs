@@ -1,50 +1,52 @@
 //! Parallel loops over one or two tensors.
 
-use crate::kernel::{CHUNK, Element};
-use rayon::prelude::*;
+use crate::kernel::{Element, written_blocks};
+use crate::simd::{Job, Vector, run};
 use std::mem::MaybeUninit;
 
-/// A vector of `len` elements that `fill` writes; it is given the whole of it.
-fn written<T: Element>(len: usize, fill: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
-    let mut y = Vec::with_capacity(len);
-    fill(&mut y.spare_capacity_mut()[..len]);
-    // SAFETY: both callers below write every element: their chunks cover the whole and their inputs are as long.
-    unsafe { y.set_len(len) };
-    y
+/// f(x) for every element. `f` should be small, since it is compiled into the loop for every instruction set, and own
+/// its constants: behind references they could be what the loop overwrites, and nothing could be kept in registers.
+pub(crate) fn map1<T: Element>(x: &[T], f: impl Fn(T) -> T + Sync + Copy) -> Vec<T> {
+    // SAFETY: the loop writes as many elements as it reads, and `x` is as long as the result.
+    unsafe { written_blocks(x.len(), 1, |first, y| run(Map1 { x: &x[first..][..y.len()], y, f })) }
 }
 
-/// f(x) for every element.
-pub(crate) fn map1<T: Element>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
-    let chunk = |y: &mut [MaybeUninit<T>], x: &[T]| {
-        for (y, &x) in y.iter_mut().zip(x) {
-            y.write(f(x));
-        }
-    };
-    written(x.len(), |y| {
-        if x.len() <= CHUNK {
-            chunk(y, x);
-        } else {
-            y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| chunk(y, x));
-        }
-    })
-}
-
-/// f(a, b) for every pair of elements; both slices have the same length.
-pub(crate) fn map2<T: Element>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
+/// f(a, b) for every pair of elements; both slices have the same length. `f` should be small, as for [`map1`].
+pub(crate) fn map2<T: Element>(a: &[T], b: &[T], f: impl Fn(T, T) -> T + Sync + Copy) -> Vec<T> {
     assert_eq!(a.len(), b.len(), "invariant: shapes were compared");
-    let chunk = |y: &mut [MaybeUninit<T>], a: &[T], b: &[T]| {
-        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-            y.write(f(a, b));
+    // SAFETY: as above.
+    unsafe {
+        written_blocks(a.len(), 1, |first, y| run(Map2 { a: &a[first..][..y.len()], b: &b[first..][..y.len()], y, f }))
+    }
+}
+
+struct Map1<'a, T, F> {
+    x: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    f: F,
+}
+
+struct Map2<'a, T, F> {
+    a: &'a [T],
+    b: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    f: F,
+}
+
+impl<T: Element, F: Fn(T) -> T> Job<T> for Map1<'_, T, F> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        for (y, &x) in self.y.iter_mut().zip(self.x) {
+            y.write((self.f)(x));
         }
-    };
-    written(a.len(), |y| {
-        if a.len() <= CHUNK {
-            chunk(y, a, b);
-        } else {
-            y.par_chunks_mut(CHUNK)
-                .zip(a.par_chunks(CHUNK))
-                .zip(b.par_chunks(CHUNK))
-                .for_each(|((y, a), b)| chunk(y, a, b));
+    }
+}
+
+impl<T: Element, F: Fn(T, T) -> T> Job<T> for Map2<'_, T, F> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        for ((y, &a), &b) in self.y.iter_mut().zip(self.a).zip(self.b) {
+            y.write((self.f)(a, b));
         }
-    })
+    }
 }

@@ -2,12 +2,15 @@
 //! that follows it.
 
 use crate::graph::{Variable, is_recording, record};
-use crate::kernel::{Element, LANES, lane_sum, uninitialised};
+use crate::kernel::{Element, blocks_per_task, written, written_blocks};
 use crate::launch::{Kernel, launch};
 use crate::shapes::{dims4, when};
+use crate::simd::reduce::{each, fold, load_part, moments, store_part, total};
+use crate::simd::{Job, Vector, run};
 use crate::{Error, Result, add, affine, expand_from, leaky_relu_gradient, mul, power, reshape, sqr, sub, sum_to};
 use candle_core::WithDType;
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Added to the variance, as in PyTorch's `InstanceNorm2d`.
 pub const INSTANCE_NORM_EPS: f64 = 1e-5;
@@ -20,7 +23,7 @@ pub const INSTANCE_NORM_EPS: f64 = 1e-5;
 /// Shapes that do not fit.
 pub fn adaptive_instance_norm(x: &Variable, gamma: &Variable, beta: &Variable, slope: Option<f64>) -> Result<Variable> {
     let [n, c, h, w] = dims4("adaptive_instance_norm", x)?;
-    if gamma.dims() != [n, c] || beta.dims() != [n, c] || h * w == 0 {
+    if gamma.dims() != [n, c] || beta.dims() != [n, c] || x.elem_count() == 0 {
         let problem = format!(
             "x is {:?}, so gamma and beta must be [{n}, {c}], found {:?} and {:?}",
             x.dims(),
@@ -147,62 +150,130 @@ impl Kernel for NormaliseGradient {
     }
 }
 
-/// Mean and 1 / √(variance + eps) of one plane.
-fn moments<T: Element>(x: &[T]) -> (T, T) {
-    let n = T::of(x.len() as f64);
-    let mean = lane_sum(x, |v| v) / n;
-    let variance = lane_sum(x, |v| (v - mean) * (v - mean)) / n;
-    (mean, T::ONE / (variance + T::of(INSTANCE_NORM_EPS)).root())
-}
-
 fn forward<T: Element>(x: &[T], gamma: &[T], beta: &[T], plane: usize, slope: T) -> Vec<T> {
-    let mut y = uninitialised(x.len());
-    y.par_chunks_mut(plane).zip(x.par_chunks(plane)).enumerate().for_each(|(i, (y, x))| {
-        let (mean, inverse_std) = moments(x);
-        let scale = (T::ONE + gamma[i]) * inverse_std;
-        // Centred first: folding the mean into the shift would cancel digits where it is large against the deviation.
-        for (y, &x) in y.iter_mut().zip(x) {
-            let value = (x - mean) * scale + beta[i];
-            *y = value * value.select_by_sign(slope);
-        }
-    });
-    y
+    assert!(x.len() == gamma.len() * plane && beta.len() == gamma.len(), "invariant: shapes were compared");
+    let fill = |first: usize, y: &mut [MaybeUninit<T>]| {
+        let (x, planes) = (&x[first * plane..][..y.len()], y.len() / plane);
+        run(Forward { x, gamma: &gamma[first..][..planes], beta: &beta[first..][..planes], y, plane, slope });
+    };
+    // SAFETY: the job writes every plane.
+    unsafe { written_blocks(gamma.len(), plane, fill) }
 }
 
 /// Gradients of x, gamma and beta, one after the other in one buffer.
 fn gradient<T: Element>(x: &[T], gamma: &[T], beta: &[T], gy: &[T], plane: usize, slope: T) -> Vec<T> {
     let planes = gamma.len();
-    let mut out = uninitialised(x.len() + 2 * planes);
-    let (dx, rest) = out.split_at_mut(x.len());
-    let (dgamma, dbeta) = rest.split_at_mut(planes);
-    dx.par_chunks_mut(plane)
-        .zip(x.par_chunks(plane))
-        .zip(gy.par_chunks(plane))
-        .zip(dgamma.par_iter_mut().zip(dbeta.par_iter_mut()))
-        .enumerate()
-        .for_each(|(i, (((dx, x), gy), (dgamma, dbeta)))| {
-            let (mean, inverse_std) = moments(x);
-            let scale = (T::ONE + gamma[i]) * inverse_std;
-            // First pass: the gradient before the activation, kept in dx, its sum and its projection on x.
-            let (mut sums, mut projections) = ([T::default(); LANES], [T::default(); LANES]);
-            for ((dx, x), g) in dx.chunks_mut(LANES).zip(x.chunks(LANES)).zip(gy.chunks(LANES)) {
-                for (lane, ((dx, &x), &g)) in dx.iter_mut().zip(x).zip(g).enumerate() {
-                    let centred = x - mean;
-                    let g = g * (centred * scale + beta[i]).select_by_sign(slope);
-                    sums[lane] += g;
-                    projections[lane] += g * centred;
-                    *dx = g;
-                }
+    assert!(
+        x.len() == planes * plane && gy.len() == x.len() && beta.len() == planes,
+        "invariant: shapes were compared"
+    );
+    let per_task = blocks_per_task(planes, plane);
+    let fill = |out: &mut [MaybeUninit<T>]| {
+        let (dx, rest) = out.split_at_mut(x.len());
+        let (dgamma, dbeta) = rest.split_at_mut(planes);
+        dx.par_chunks_mut(per_task * plane)
+            .zip(dgamma.par_chunks_mut(per_task).zip(dbeta.par_chunks_mut(per_task)))
+            .enumerate()
+            .for_each(|(task, (dx, (dgamma, dbeta)))| {
+                let first = task * per_task;
+                let (x, gy) = (&x[first * plane..][..dx.len()], &gy[first * plane..][..dx.len()]);
+                let (gamma, beta) = (&gamma[first..][..dgamma.len()], &beta[first..][..dgamma.len()]);
+                run(Backward { x, gamma, beta, gy, dx, dgamma, dbeta, plane, slope });
+            });
+    };
+    // SAFETY: the job writes every plane and the two sums of each.
+    unsafe { written(x.len() + 2 * planes, fill) }
+}
+
+/// 1 / √(variance + eps) from the sum of squared distances from the mean.
+#[inline(always)]
+fn inverse_deviation<T: Element>(squares: T, plane: usize) -> T {
+    T::ONE / (squares / T::of(plane as f64) + T::of(INSTANCE_NORM_EPS)).root()
+}
+
+/// Whole planes, with one gamma and beta each.
+struct Forward<'a, T> {
+    x: &'a [T],
+    gamma: &'a [T],
+    beta: &'a [T],
+    y: &'a mut [MaybeUninit<T>],
+    plane: usize,
+    slope: T,
+}
+
+impl<T: Element> Job<T> for Forward<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let planes = self.x.chunks_exact(self.plane).zip(self.y.chunks_exact_mut(self.plane));
+        for ((x, y), (&gamma, &beta)) in planes.zip(self.gamma.iter().zip(self.beta)) {
+            // SAFETY: places lie within the plane.
+            unsafe {
+                let (mean, squares) = moments::<V>(x);
+                let scale = V::splat((T::ONE + gamma) * inverse_deviation(squares, self.plane));
+                let (mean, beta, slope) = (V::splat(mean), V::splat(beta), V::splat(self.slope));
+                let (x, y) = (x.as_ptr(), y.as_mut_ptr().cast::<T>());
+                each::<V>(self.plane, |place, count| {
+                    // Centred first: folding the mean into the shift would cancel digits where it is large against
+                    // the deviation.
+                    let value = beta.add_product(load_part::<V>(x.add(place), count).sub(mean), scale);
+                    store_part(value.multiply_lanes(value.select_by_sign(slope)), y.add(place), count);
+                });
             }
-            let sum: T = sums.into_iter().sum();
-            let projection = projections.into_iter().sum::<T>() * inverse_std;
-            *dgamma = projection;
-            *dbeta = sum;
-            let n = T::of(plane as f64);
-            let (mean_g, mean_p) = (sum / n, projection / n * inverse_std);
-            for (dx, &x) in dx.iter_mut().zip(x) {
-                *dx = scale * (*dx - mean_g - (x - mean) * mean_p);
+        }
+    }
+}
+
+/// Whole planes, with one gamma and beta and their gradients each.
+struct Backward<'a, T> {
+    x: &'a [T],
+    gamma: &'a [T],
+    beta: &'a [T],
+    gy: &'a [T],
+    dx: &'a mut [MaybeUninit<T>],
+    dgamma: &'a mut [MaybeUninit<T>],
+    dbeta: &'a mut [MaybeUninit<T>],
+    plane: usize,
+    slope: T,
+}
+
+impl<T: Element> Job<T> for Backward<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let (plane, n) = (self.plane, T::of(self.plane as f64));
+        let planes = self.x.chunks_exact(plane).zip(self.gy.chunks_exact(plane)).zip(self.dx.chunks_exact_mut(plane));
+        let parameters = self.gamma.iter().zip(self.beta).zip(self.dgamma.iter_mut().zip(self.dbeta));
+        for (((x, gy), dx), ((&gamma, &beta), (dgamma, dbeta))) in planes.zip(parameters) {
+            // SAFETY: places lie within the plane.
+            unsafe {
+                let (mean, squares) = moments::<V>(x);
+                let inverse = inverse_deviation(squares, plane);
+                let scale = V::splat((T::ONE + gamma) * inverse);
+                let (mean, beta, slope) = (V::splat(mean), V::splat(beta), V::splat(self.slope));
+                let (x, gy, dx) = (x.as_ptr(), gy.as_ptr(), dx.as_mut_ptr().cast::<T>());
+                // The gradient before the activation and the centred input: cheaper twice than stored in between.
+                let at = |place: usize, count: usize| {
+                    let centred = load_part::<V>(x.add(place), count).sub(mean);
+                    let sign = beta.add_product(centred, scale).select_by_sign(slope);
+                    (load_part::<V>(gy.add(place), count).multiply_lanes(sign), centred)
+                };
+                let mut sums = [[V::splat(T::default()); 2]; 4];
+                // Lanes that are missing add nothing, since their gradient is 0.
+                fold::<V, [V; 2]>(plane, &mut sums, |[sum, projection], place, count| {
+                    let (g, centred) = at(place, count);
+                    *sum = sum.add(g);
+                    *projection = projection.add_product(g, centred);
+                });
+                let sum = total(sums.map(|[sum, _]| sum));
+                let projection = total(sums.map(|[_, projection]| projection)) * inverse;
+                dgamma.write(projection);
+                dbeta.write(sum);
+                let (mean_g, mean_p) = (V::splat(sum / n), V::splat(projection / n * inverse));
+                each::<V>(plane, |place, count| {
+                    let (g, centred) = at(place, count);
+                    let residual = g.sub(mean_g).sub(centred.multiply_lanes(mean_p));
+                    store_part(residual.multiply_lanes(scale), dx.add(place), count);
+                });
             }
-        });
-    out
+        }
+    }
 }

@@ -4,6 +4,7 @@ use super::Parameters;
 use super::slices::{copy_into, slice};
 use crate::graph::Gradients;
 use crate::kernel::{CHUNK, Element};
+use crate::simd::{self, Job, Vector};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
@@ -166,15 +167,25 @@ pub(crate) struct Rule {
     pub root_correction: f64,
 }
 
-impl Rule {
+/// A part of one parameter, its moments and its gradient.
+struct Piece<'a, T> {
+    rule: Rule,
+    p: &'a mut [T],
+    m: &'a mut [T],
+    v: &'a mut [T],
+    g: &'a [T],
+}
+
+impl<T: Element> Job<T> for Piece<'_, T> {
     /// With g ← g + weight_decay · θ: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g²,
     /// θ ← θ − step · m / (√v · root_correction + eps).
-    fn run<T: Element>(&self, parameter: &mut [T], first: &mut [T], second: &mut [T], gradient: &[T]) {
-        let (keep1, take1, keep2, take2) =
-            (T::of(self.beta1), T::of(1.0 - self.beta1), T::of(self.beta2), T::of(1.0 - self.beta2));
-        let (step, correction) = (T::of(self.step), T::of(self.root_correction));
-        let (eps, weight_decay) = (T::of(self.eps), T::of(self.weight_decay));
-        for (((p, m), v), &g) in parameter.iter_mut().zip(first).zip(second).zip(gradient) {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let Rule { beta1, beta2, eps, weight_decay, step, root_correction } = self.rule;
+        let (keep1, take1, keep2, take2) = (T::of(beta1), T::of(1.0 - beta1), T::of(beta2), T::of(1.0 - beta2));
+        let (step, correction) = (T::of(step), T::of(root_correction));
+        let (eps, weight_decay) = (T::of(eps), T::of(weight_decay));
+        for (((p, m), v), &g) in self.p.iter_mut().zip(self.m).zip(self.v).zip(self.g) {
             let g = g + weight_decay * *p;
             *m = keep1 * *m + take1 * g;
             *v = keep2 * *v + take2 * (g * g);
@@ -228,7 +239,8 @@ impl InplaceOp1 for StepWithMoments<'_> {
 /// All updates, in pieces that threads share. Updates come in the order of their offsets.
 fn run<T: Element + WithDType>(parameters: &mut [T], moments: &mut [T], updates: &[Update]) -> candle_core::Result<()> {
     let storages: Vec<_> = updates.iter().map(|update| update.gradient.storage_and_layout()).collect();
-    let (first, second) = moments.split_at_mut(parameters.len());
+    let total = parameters.len();
+    let (first, second) = moments.split_at_mut(total);
     let (mut rest, mut position) = ([parameters, first, second], 0);
     let mut pieces = Vec::new();
     for (update, (storage, layout)) in updates.iter().zip(&storages) {
@@ -239,9 +251,13 @@ fn run<T: Element + WithDType>(parameters: &mut [T], moments: &mut [T], updates:
         position = update.offset + gradient.len();
         let [(p, _), (m, _), (v, _)] = own;
         let chunks = p.chunks_mut(CHUNK).zip(m.chunks_mut(CHUNK)).zip(v.chunks_mut(CHUNK)).zip(gradient.chunks(CHUNK));
-        pieces.extend(chunks.map(|(((p, m), v), g)| (update.rule, p, m, v, g)));
+        pieces.extend(chunks.map(|(((p, m), v), g)| Piece { rule: update.rule, p, m, v, g }));
     }
-    pieces.into_par_iter().with_min_len(4).for_each(|(rule, p, m, v, g)| rule.run(p, m, v, g));
+    if total <= CHUNK || rayon::current_num_threads() == 1 {
+        pieces.into_iter().for_each(simd::run);
+    } else {
+        pieces.into_par_iter().with_min_len(4).for_each(simd::run);
+    }
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 
 use super::Parameters;
 use super::slices::slice;
-use crate::kernel::{CHUNK, Element};
+use crate::kernel::{Element, blocks_per_task};
+use crate::simd::{Job, Vector, run};
 use crate::{Error, Result};
 use candle_core::{CpuStorage, InplaceOp2, Layout, bail};
 use rayon::prelude::*;
@@ -30,12 +31,27 @@ struct Lerp {
 }
 
 fn lerp<T: Element>(average: &mut [T], current: &[T], decay: f64) {
-    let (keep, take) = (T::of(decay), T::of(1.0 - decay));
-    average.par_chunks_mut(CHUNK).zip(current.par_chunks(CHUNK)).for_each(|(average, current)| {
-        for (a, &c) in average.iter_mut().zip(current) {
+    let per_task = blocks_per_task(average.len(), 1);
+    average.par_chunks_mut(per_task).zip(current.par_chunks(per_task)).for_each(|(average, current)| {
+        run(Piece { average, current, decay });
+    });
+}
+
+/// A part of the average, and of what it follows.
+struct Piece<'a, T> {
+    average: &'a mut [T],
+    current: &'a [T],
+    decay: f64,
+}
+
+impl<T: Element> Job<T> for Piece<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Scalar = T>>(self) {
+        let (keep, take) = (T::of(self.decay), T::of(1.0 - self.decay));
+        for (a, &c) in self.average.iter_mut().zip(self.current) {
             *a = keep * *a + take * c;
         }
-    });
+    }
 }
 
 impl InplaceOp2 for Lerp {

@@ -6,7 +6,7 @@ use crate::experiment::settings::{Architecture, RunSpec, Settings, StyleSource};
 use crate::methods::discriminator::Discriminator;
 use crate::methods::domains::Domains;
 use crate::methods::trained::Trained;
-use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result, stargan};
+use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result, Translator, stargan};
 use candle_core::{DType, Device, Tensor};
 use harness_ops::{AdamConfig, Declaration, Parameters, Variable, Weights};
 use std::collections::HashMap;
@@ -194,6 +194,22 @@ impl StarganV2 {
         Domains::new(labels, self.domains, self.dtype, &self.device)
     }
 
+    /// The condition that `guidance` gives for the target domains, from averaged weights.
+    fn guided_condition(&self, domains: &Domains, guidance: Guidance) -> Result<Variable> {
+        let (condition, weights) = (&self.condition.0, self.condition.1.averaged());
+        match (guidance, &self.style_encoder) {
+            (Guidance::Label, _) => condition.forward(&weights, domains, None),
+            (Guidance::Latent(z), _) => condition.forward(&weights, domains, Some(&self.cast(z)?)),
+            (Guidance::Reference(reference), Some((encoder, trained))) => {
+                encoder.forward(&trained.averaged(), &self.cast(reference)?, domains.labels())
+            }
+            (Guidance::Reference(_), None) => Err(harness_ops::Error::Operands {
+                operation: "translate",
+                problem: "this configuration has no style encoder, so references cannot guide it".into(),
+            }),
+        }
+    }
+
     /// Images or codes in the network's number type.
     pub(super) fn cast(&self, x: &Tensor) -> Result<Variable> {
         Ok(Variable::constant(x.to_device(&self.device)?.to_dtype(self.dtype)?))
@@ -219,24 +235,17 @@ impl Method for StarganV2 {
         self.train_step(iteration, batch)
     }
 
-    fn translate(&self, x: &Tensor, _y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor> {
-        let domains = self.labelled(y_trg)?;
-        let condition = match (guidance, &self.style_encoder) {
-            (Guidance::Label, _) => self.condition.0.forward(&self.condition.1.averaged(), &domains, None)?,
-            (Guidance::Latent(z), _) => {
-                self.condition.0.forward(&self.condition.1.averaged(), &domains, Some(&self.cast(z)?))?
-            }
-            (Guidance::Reference(reference), Some((encoder, trained))) => {
-                encoder.forward(&trained.averaged(), &self.cast(reference)?, domains.labels())?
-            }
-            (Guidance::Reference(_), None) => {
-                return Err(harness_ops::Error::Operands {
-                    operation: "translate",
-                    problem: "this configuration has no style encoder, so references cannot guide it".into(),
-                });
-            }
-        };
-        Ok(self.generator.0.forward(&self.generator.1.averaged(), &self.cast(x)?, &condition)?.value().clone())
+    fn translate(&self, x: &Tensor, y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor> {
+        self.translator(x, y_src)?(y_trg, guidance)
+    }
+
+    fn translator<'a>(&'a self, x: &Tensor, _y_src: &[u32]) -> Result<Translator<'a>> {
+        let (generator, weights) = (&self.generator.0, self.generator.1.averaged());
+        let encoded = generator.encode(&weights, &self.cast(x)?)?;
+        Ok(Box::new(move |y_trg, guidance| {
+            let condition = self.guided_condition(&self.labelled(y_trg)?, guidance)?;
+            Ok(generator.decode(&weights, &encoded, &condition)?.value().clone())
+        }))
     }
 
     fn reconstruct(&self, x: &Tensor, translated: &Tensor, y_src: &[u32], _y_trg: &[u32]) -> Result<Tensor> {

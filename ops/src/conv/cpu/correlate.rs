@@ -1,10 +1,9 @@
-//! Correlation of prepared planes with kernel taps, as a product of the weights with gathered pixels:
-//! out[m][pixel] = Σ over channels c and taps t of weights[m][c, t] · planes[c][t + pixel].
+//! Correlation of images with kernel taps, as a product of the weights with gathered pixels:
+//! out[m][pixel] = Σ over channels c and taps t of weights[m][c, t] · patches[c, t][pixel].
 
-use super::grid::{Grid, Run};
 use super::last::Last;
 use super::parallel::{Shared, for_each, wanted_tasks};
-use super::planes::Planes;
+use super::patches::Patches;
 use super::scratch::Scratch;
 use crate::element::Element;
 use crate::simd::{Job, Operand, Shape, Vector, lanes, run, tile_rows};
@@ -76,25 +75,20 @@ impl<T: Element> Target<'_, T> {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Correlation<'a, T> {
-    pub planes: &'a Planes<'a, T>,
-    /// Offsets of the taps within a channel, see [`Planes::tap`].
-    pub taps: &'a [usize],
-    /// Output rows and columns.
-    pub size: [usize; 2],
+pub(super) struct Correlation<'a, T, P> {
+    pub patches: P,
     /// m × (channels · taps).
     pub weights: Panels<'a, T>,
     pub m: usize,
     pub target: Target<'a, T>,
 }
 
-impl<T: Element> Correlation<'_, T> {
+impl<T: Element, P: Patches<T>> Correlation<'_, T, P> {
     /// Writes all of the target.
     pub fn run(self) {
-        let grid = Grid::of(self.planes, self.size);
-        let depth = self.planes.channels * self.taps.len();
+        let depth = self.patches.rows();
         let width = 2 * lanes::<T>();
-        let (pixels, tile_rows) = (grid.pixels(), tile_rows::<T>());
+        let (pixels, tile_rows) = (self.patches.pixels(), tile_rows::<T>());
         let panels = pixels.div_ceil(width);
         let cached = (BLOCK_BYTES / (depth * width * size_of::<T>()).max(1)).max(1);
         let wanted = wanted_tasks();
@@ -106,7 +100,6 @@ impl<T: Element> Correlation<'_, T> {
             let (first, part) = (task / parts * block * width, task % parts);
             run(Block {
                 correlation: self,
-                grid,
                 pixels: first..(first + block * width).min(pixels),
                 row_panels: row_panels * part / parts..row_panels * (part + 1) / parts,
             });
@@ -115,33 +108,28 @@ impl<T: Element> Correlation<'_, T> {
 }
 
 /// Some pixels and some panels of rows.
-struct Block<'a, T> {
-    correlation: Correlation<'a, T>,
-    grid: Grid,
+struct Block<'a, T, P> {
+    correlation: Correlation<'a, T, P>,
     pixels: std::ops::Range<usize>,
     row_panels: std::ops::Range<usize>,
 }
 
-impl<T: Element> Job<T> for Block<'_, T> {
+impl<T: Element, P: Patches<T>> Job<T> for Block<'_, T, P> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
-        let Correlation { planes, taps, weights, m, target, .. } = self.correlation;
-        let (depth, width) = (planes.channels * taps.len(), 2 * V::LANES);
-        let runs = self.grid.runs(self.pixels.clone(), V::LANES);
+        let Correlation { patches, weights, m, target } = self.correlation;
+        let (depth, width) = (patches.rows(), 2 * V::LANES);
         let panels = self.pixels.len().div_ceil(width);
         let packed = Scratch::<T>::new(panels * depth * width);
         // A last panel of at most one register's width is multiplied as such.
         let is_wide = |panel: usize| self.pixels.len() - panel * width > V::LANES;
-        let mut rest: &[Run] = &runs;
         for panel in 0..panels {
-            let of_panel = rest.partition_point(|run| run.column < (panel + 1) * width);
-            let (runs, others) = rest.split_at(of_panel);
-            rest = others;
             let stride = if is_wide(panel) { width } else { V::LANES };
-            // SAFETY: the buffer holds all panels, and the planes hold every tap of every pixel.
+            let start = self.pixels.start + panel * width;
+            // SAFETY: the buffer holds all panels.
             unsafe {
                 let to = packed.pointer().add(panel * depth * width);
-                pack::<V>(planes, taps, &self.grid, runs, panel * width, stride, to);
+                patches.gather::<V>(0..depth, start..(start + width).min(self.pixels.end), to, stride);
             }
         }
         let mut tile = [T::default(); TILE];
@@ -167,29 +155,6 @@ impl<T: Element> Job<T> for Block<'_, T> {
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Gathers one panel: depth × stride.
-#[inline(always)]
-unsafe fn pack<V: Vector>(
-    planes: &Planes<V::Scalar>,
-    taps: &[usize],
-    grid: &Grid,
-    runs: &[Run],
-    first_column: usize,
-    stride: usize,
-    to: *mut V::Scalar,
-) {
-    unsafe {
-        let mut to = to.wrapping_sub(first_column);
-        for c in 0..planes.channels {
-            let channel = planes.pointer().add(c * planes.channel_stride);
-            for &tap in taps {
-                grid.copy::<V>(runs, channel.wrapping_add(tap), to);
-                to = to.wrapping_add(stride);
             }
         }
     }

@@ -12,6 +12,32 @@ pub(super) struct Last<'a, T> {
 }
 
 impl<T: Element> Last<'_, T> {
+    /// Writes the chosen lanes of some results of row `row` to the place `offset` of `out`.
+    ///
+    /// # Safety
+    /// The places of these lanes must be there.
+    #[inline(always)]
+    pub unsafe fn store_masked<V: Vector<Scalar = T>>(
+        &self,
+        value: V,
+        row: usize,
+        out: *mut T,
+        offset: isize,
+        lanes: V::Mask,
+    ) {
+        unsafe {
+            let mut value = value;
+            if let Some(bias) = self.bias {
+                value = value.add(V::splat(bias[row]));
+            }
+            if let Some((mask, slope)) = self.mask {
+                let sign = V::load_masked(mask.as_ptr().wrapping_offset(offset), lanes);
+                value = value.multiply_lanes(sign.select_by_sign(V::splat(slope)));
+            }
+            value.store_masked(out.wrapping_offset(offset), lanes);
+        }
+    }
+
     /// Writes `len` results of row `row` to the place `offset` of `out`.
     ///
     /// # Safety

@@ -4,11 +4,13 @@ mod correlate;
 mod grid;
 mod last;
 mod parallel;
+mod patches;
 mod phases;
 mod planes;
 mod reduce;
 mod routes;
 mod scratch;
+mod tiles;
 mod weights;
 mod winograd;
 

@@ -4,7 +4,8 @@
 use super::correlate::{Correlation, Panels, Target};
 use super::last::Last;
 use super::parallel::{Shared, for_each, wanted_tasks};
-use super::planes::{Frame, Images, Planes};
+use super::patches::Taps;
+use super::planes::{Images, Planes};
 use super::scratch::Scratch;
 use super::weights::{Filters, pack};
 use crate::element::{Element, filled};
@@ -63,7 +64,7 @@ pub(super) fn transposed<T: Element>(
 ) -> Vec<T> {
     let (n, m, step) = (images.n, filters.rows, axes[0].step);
     let ((top, rows), (left, columns)) = (axes[0].frame(), axes[1].frame());
-    let planes = Planes::prepare(images, Frame::Padded([top, left]), 1, [rows, columns]);
+    let planes = Planes::prepare(images, [top, left], 1, [rows, columns]);
     let (mut groups, mut offsets) = (Vec::new(), Vec::new());
     for phase in 0..step * step {
         let (mut taps, mut places) = (Vec::new(), Vec::new());
@@ -81,7 +82,7 @@ pub(super) fn transposed<T: Element>(
         let taps = &offsets[phase];
         let weights = Panels::packed(&packed[phase], filters.channels * taps.len());
         let size = [axes[0].pixels(phase / step), axes[1].pixels(phase % step)];
-        Correlation { planes: &planes, taps, size, weights, m, target }.run();
+        Correlation { patches: Taps::of(&planes, taps, size), weights, m, target }.run();
     };
     if let (1, Join::Interleave) = (step, join) {
         let plane = axes[0].fine * axes[1].fine;
@@ -153,14 +154,14 @@ impl<T: Element> Job<T> for Joining<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
         let Self { phases, step, m, size: [height, width], join, last, .. } = self;
-        let mut line = Scratch::<T>::new(width + 2 * V::LANES);
+        let mut line = Scratch::<T>::new(width);
         for plane in self.planes {
             for row in 0..height {
                 let phase = |row: usize, horizontal: usize| {
                     phases[row % step * step + horizontal].row(plane, row / step).as_ptr()
                 };
-                // SAFETY: rows of phases have a register of slack behind them, as have the lines; this plane is
-                // written here alone.
+                let target = Row { last, channel: plane % m, offset: (plane * height + row) * width, width };
+                // SAFETY: rows of phases have a register of slack behind them; this plane is written here alone.
                 unsafe {
                     match join {
                         Join::Box(factor) => {
@@ -172,35 +173,51 @@ impl<T: Element> Job<T> for Joining<'_, T> {
                                 let left = V::load(above_even.add(at)).add(V::load(below_even.add(at)));
                                 let right = V::load(above_even.add(at + 1)).add(V::load(below_even.add(at + 1)));
                                 let even = left.add(odd).multiply_lanes(factor);
-                                put_pairs::<V>(even, odd.add(right).multiply_lanes(factor), &line, at);
+                                let odd = odd.add(right).multiply_lanes(factor);
+                                target.put_pairs(self.out, [even, odd], at);
                             }
                         }
                         Join::Interleave if step == 2 => {
                             let (even, odd) = (phase(row, 0), phase(row, 1));
                             for at in (0..width.div_ceil(2)).step_by(V::LANES) {
-                                put_pairs::<V>(V::load(even.add(at)), V::load(odd.add(at)), &line, at);
+                                target.put_pairs(self.out, [V::load(even.add(at)), V::load(odd.add(at))], at);
                             }
                         }
                         Join::Interleave => {
                             for (x, value) in line.iter_mut().enumerate().take(width) {
                                 *value = *phase(row, x % step).add(x / step);
                             }
+                            let out = self.out.at(target.offset);
+                            last.store::<V>(line.pointer(), target.channel, width, out, target.offset);
                         }
                     }
-                    let offset = (plane * height + row) * width;
-                    last.store::<V>(line.pointer(), plane % m, width, self.out.at(offset), offset);
                 }
             }
         }
     }
 }
 
-/// Writes even and odd columns from pair `at` on.
-#[inline(always)]
-unsafe fn put_pairs<V: Vector>(even: V, odd: V, line: &Scratch<V::Scalar>, at: usize) {
-    unsafe {
-        let [first, second] = even.zip(odd);
-        first.store(line.pointer().add(2 * at));
-        second.store(line.pointer().add(2 * at + V::LANES));
+/// A row of the result.
+struct Row<'a, T> {
+    last: Last<'a, T>,
+    channel: usize,
+    offset: usize,
+    width: usize,
+}
+
+impl<T: Element> Row<'_, T> {
+    /// Writes even and odd columns from pair `at` on, as far as the row goes.
+    ///
+    /// # Safety
+    /// The row must be there.
+    #[inline(always)]
+    unsafe fn put_pairs<V: Vector<Scalar = T>>(&self, out: Shared<T>, [even, odd]: [V; 2], at: usize) {
+        unsafe {
+            for (half, value) in even.zip(odd).into_iter().enumerate() {
+                let column = 2 * at + half * V::LANES;
+                let lanes = V::mask(0, self.width.saturating_sub(column).min(V::LANES));
+                self.last.store_masked(value, self.channel, out.at(0), (self.offset + column) as isize, lanes);
+            }
+        }
     }
 }

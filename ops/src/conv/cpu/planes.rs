@@ -1,4 +1,4 @@
-//! Images prepared for products: activated, padded or box-filtered, and dealt out to one plane per phase of the stride,
+//! Images prepared for products: activated, padded, and dealt out to one plane per phase of the stride,
 //! so that the pixels a kernel tap meets lie side by side.
 
 use super::parallel::{Shared, for_each};
@@ -12,22 +12,12 @@ pub(super) struct Activation<T>(pub Option<T>);
 
 impl<T: Element> Activation<T> {
     #[inline(always)]
-    unsafe fn of_lanes<V: Vector<Scalar = T>>(self, values: V) -> V {
+    pub unsafe fn of_lanes<V: Vector<Scalar = T>>(self, values: V) -> V {
         match self.0 {
             Some(slope) => unsafe { values.multiply_lanes(values.select_by_sign(V::splat(slope))) },
             None => values,
         }
     }
-}
-
-/// How a source image is laid out before it is dealt to phases.
-#[derive(Clone, Copy)]
-pub(super) enum Frame<T> {
-    /// Zeros above and to the left.
-    Padded([usize; 2]),
-    /// Sums of all 2×2 windows, those that overlap the border included, times a factor: one row and one column more
-    /// than the image. Two phases.
-    Boxed(T),
 }
 
 /// Where the values come from.
@@ -70,10 +60,10 @@ enum Memory<'a, T> {
 }
 
 impl<'a, T: Element> Planes<'a, T> {
-    /// `rows` × `columns` of the framed image are needed, dealt out to step × step phases.
-    pub fn prepare(images: Images<'a, T>, frame: Frame<T>, step: usize, [rows, columns]: [usize; 2]) -> Self {
+    /// `rows` × `columns` of the image with zeros above and to the left are needed, dealt out to step × step phases.
+    pub fn prepare(images: Images<'a, T>, padding: [usize; 2], step: usize, [rows, columns]: [usize; 2]) -> Self {
         let Images { values, n, channels, size, activation } = images;
-        if step == 1 && [rows, columns] == size && activation.0.is_none() && matches!(frame, Frame::Padded([0, 0])) {
+        if step == 1 && [rows, columns] == size && activation.0.is_none() && padding == [0, 0] {
             let plane = size[0] * size[1];
             return Self {
                 memory: Memory::Borrowed(values),
@@ -95,7 +85,7 @@ impl<'a, T: Element> Planes<'a, T> {
         let parts = channels.min(super::parallel::wanted_tasks());
         for_each(parts, channels * channel_stride, |part| {
             let channels = channels * part / parts..channels * (part + 1) / parts;
-            run(Deal { images, channels, frame, step, phase_rows, pitch, out });
+            run(Deal { images, channels, padding, step, phase_rows, pitch, out });
         });
         let memory = Memory::Own(memory);
         Self { memory, n, channels, step, plane_stride, channel_stride, image_stride, pitch }
@@ -124,7 +114,7 @@ impl<'a, T: Element> Planes<'a, T> {
 struct Deal<'a, T> {
     images: Images<'a, T>,
     channels: std::ops::Range<usize>,
-    frame: Frame<T>,
+    padding: [usize; 2],
     step: usize,
     phase_rows: usize,
     pitch: usize,
@@ -134,14 +124,10 @@ struct Deal<'a, T> {
 impl<T: Element> Job<T> for Deal<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
-        let Self { images, frame, step, phase_rows, pitch, out, .. } = self;
+        let Self { images, padding: [top, left], step, phase_rows, pitch, out, .. } = self;
         let [height, width] = images.size;
         let plane = height * width;
         let image_stride = phase_rows * pitch;
-        let (top, left) = match frame {
-            Frame::Padded([top, left]) => (top, left),
-            Frame::Boxed(_) => (0, 1),
-        };
         let line = Scratch::<T>::new(pitch * step + 2 * V::LANES);
         for c in self.channels {
             for i in 0..images.n {
@@ -149,41 +135,23 @@ impl<T: Element> Job<T> for Deal<'_, T> {
                 for row in 0..phase_rows * step {
                     let phase = (c * step + row % step) * step;
                     let offset = (phase * images.n + i) * image_stride + row / step * pitch;
-                    let mut framed =
-                        Line { rows: [None; 2], left, width, activation: images.activation, factor: T::ONE };
-                    match frame {
-                        Frame::Padded(_) if (top..top + height).contains(&row) => {
-                            framed.rows[0] = Some(source.wrapping_add((row - top) * width));
-                        }
-                        Frame::Padded(_) => {}
-                        Frame::Boxed(factor) => {
-                            framed.factor = factor;
-                            let below = source.wrapping_add(row * width);
-                            framed.rows[0] = (1..=height).contains(&row).then(|| below.wrapping_sub(width));
-                            framed.rows[1] = (row < height).then_some(below);
-                        }
-                    }
-                    // SAFETY: the source has these rows; this row of this channel's phases is written here alone.
-                    unsafe {
-                        let (target, next_phase) = (out.at(offset), images.n * image_stride);
-                        match frame {
-                            Frame::Padded(_) => deal::<V>(&framed, &line, step, pitch, target, next_phase),
-                            Frame::Boxed(_) => deal_sums::<V>(&framed, &line, pitch, target, next_phase),
-                        }
-                    }
+                    let inside = (top..top + height).contains(&row);
+                    let values = inside.then(|| source.wrapping_add((row - top) * width));
+                    let framed = Line { values, left, width, activation: images.activation };
+                    // SAFETY: the source has this row; this row of this channel's phases is written here alone.
+                    unsafe { deal::<V>(&framed, &line, step, pitch, out.at(offset), images.n * image_stride) };
                 }
             }
         }
     }
 }
 
-/// A row of the framed image: the sum of up to two activated image rows, times a factor, with zeros on both sides.
+/// A row of the padded image: an activated image row, if any, with zeros on both sides.
 struct Line<T> {
-    rows: [Option<*const T>; 2],
+    values: Option<*const T>,
     left: usize,
     width: usize,
     activation: Activation<T>,
-    factor: T,
 }
 
 impl<T: Element> Line<T> {
@@ -194,12 +162,9 @@ impl<T: Element> Line<T> {
         let end = (self.left + self.width).saturating_sub(at).min(V::LANES).max(start);
         // SAFETY: only columns of the image are read.
         unsafe {
-            let mut sum = V::splat(T::default());
-            for row in self.rows.iter().flatten() {
-                let from = row.wrapping_add(at).wrapping_sub(self.left);
-                sum = sum.add(self.activation.of_lanes(V::load_between(from, start, end)));
-            }
-            sum.multiply_lanes(V::splat(self.factor))
+            let Some(values) = self.values else { return V::splat(T::default()) };
+            let from = values.wrapping_add(at).wrapping_sub(self.left);
+            self.activation.of_lanes(V::load_masked(from, V::mask(start, end)))
         }
     }
 }
@@ -237,32 +202,6 @@ unsafe fn deal<V: Vector>(
                     *to.add(column % step * next + column / step) = line[column];
                 }
             }
-        }
-    }
-}
-
-/// Deals the sums of neighbours in a row to two phases.
-#[inline(always)]
-unsafe fn deal_sums<V: Vector>(
-    row: &Line<V::Scalar>,
-    line: &Scratch<V::Scalar>,
-    pitch: usize,
-    to: *mut V::Scalar,
-    next: usize,
-) {
-    unsafe {
-        for at in (0..2 * pitch + 1).step_by(V::LANES) {
-            row.load::<V>(at).store(line.pointer().add(at));
-        }
-        for at in (0..pitch).step_by(V::LANES) {
-            let count = V::LANES.min(pitch - at);
-            let from = line.pointer().add(2 * at);
-            let first = V::load(from).add(V::load(from.add(1)));
-            let from = from.add(V::LANES);
-            let second = V::load(from).add(V::load(from.add(1)));
-            let [even, odd] = first.unzip(second);
-            even.store_first(to.add(at), count);
-            odd.store_first(to.add(next + at), count);
         }
     }
 }

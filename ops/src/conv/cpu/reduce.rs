@@ -1,9 +1,9 @@
 //! Weight gradients: sums over all pixels of products of what a kernel tap meets with the derivative at that pixel.
-//! out[c, t, o] = Σ over pixels of planes[c][t + pixel] · other[o][pixel].
+//! out[c, t, o] = Σ over pixels of patches[c, t][pixel] · other[o][pixel].
 
-use super::grid::Grid;
 use super::parallel::{Shared, for_each, wanted_tasks};
-use super::planes::{Images, Planes};
+use super::patches::Patches;
+use super::planes::Images;
 use super::scratch::Scratch;
 use crate::element::Element;
 use crate::simd::{Job, Operand, Shape, Vector, lanes, run, transpose};
@@ -77,41 +77,30 @@ impl<T: Element> Job<T> for Transpose<'_, T> {
 }
 
 /// Writes all places of `out`.
-pub(super) fn reduce<T: Element>(
-    planes: &Planes<T>,
-    taps: &[usize],
-    size: [usize; 2],
-    columns: &Columns<T>,
-    places: Places,
-    out: *mut T,
-) {
-    let rows = planes.channels * taps.len();
-    let grid = Grid::of(planes, size);
-    debug_assert_eq!(grid.pixels(), columns.pixels, "both operands have the same pixels");
+pub(super) fn reduce<T: Element>(patches: impl Patches<T>, columns: &Columns<T>, places: Places, out: *mut T) {
+    let (rows, unit) = (patches.rows(), patches.unit());
+    debug_assert_eq!(patches.pixels(), columns.pixels, "both operands have the same pixels");
     let panels = columns.channels.div_ceil(2 * lanes::<T>());
     let wanted = wanted_tasks();
-    let row_parts = rows.div_ceil(ROWS);
+    let units = rows / unit;
+    let row_parts = units.div_ceil(ROWS / unit);
     let panel_parts = wanted.div_ceil(row_parts).min(panels);
     let out = Shared::new(out);
     for_each(row_parts * panel_parts, rows * columns.channels * columns.pixels, |task| {
         let (row_part, panel_part) = (task / panel_parts, task % panel_parts);
         run(Sums {
-            planes,
-            taps,
-            grid,
+            patches,
             columns,
             places,
-            rows: rows * row_part / row_parts..rows * (row_part + 1) / row_parts,
+            rows: unit * (units * row_part / row_parts)..unit * (units * (row_part + 1) / row_parts),
             panels: panels * panel_part / panel_parts..panels * (panel_part + 1) / panel_parts,
             out,
         });
     });
 }
 
-struct Sums<'a, T> {
-    planes: &'a Planes<'a, T>,
-    taps: &'a [usize],
-    grid: Grid,
+struct Sums<'a, T, P> {
+    patches: P,
     columns: &'a Columns<T>,
     places: Places<'a>,
     rows: std::ops::Range<usize>,
@@ -119,11 +108,11 @@ struct Sums<'a, T> {
     out: Shared<T>,
 }
 
-impl<T: Element> Job<T> for Sums<'_, T> {
+impl<T: Element, P: Patches<T>> Job<T> for Sums<'_, T, P> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
-        let Self { planes, taps, grid, columns, places, .. } = self;
-        let (width, pixels, rows) = (2 * V::LANES, grid.pixels(), self.rows.len());
+        let Self { patches, columns, places, .. } = self;
+        let (width, pixels, rows) = (2 * V::LANES, patches.pixels(), self.rows.len());
         // Padding keeps rows off each other's cache sets.
         let pitch = DEPTH.min(pixels) + 32;
         let gathered = Scratch::<T>::new(rows * pitch);
@@ -136,15 +125,8 @@ impl<T: Element> Job<T> for Sums<'_, T> {
         };
         for start in (0..pixels).step_by(DEPTH) {
             let depth = DEPTH.min(pixels - start);
-            let runs = grid.runs(start..start + depth, V::LANES);
-            for (i, row) in self.rows.clone().enumerate() {
-                let (channel, tap) = (row / taps.len(), row % taps.len());
-                // SAFETY: the planes hold every tap of every pixel; a row is at least a register longer than its runs.
-                unsafe {
-                    let from = planes.pointer().wrapping_add(channel * planes.channel_stride + taps[tap]);
-                    grid.copy::<V>(&runs, from, gathered.pointer().add(i * pitch));
-                }
-            }
+            // SAFETY: a row is at least a register longer than its pixels.
+            unsafe { patches.gather::<V>(self.rows.clone(), start..start + depth, gathered.pointer(), pitch) };
             for (i, panel) in self.panels.clone().enumerate() {
                 for tile in 0..tiles {
                     let shape = shape_of(panel, tile, depth);
@@ -168,8 +150,8 @@ impl<T: Element> Job<T> for Sums<'_, T> {
                 let rows = V::ROWS.min(rows - tile * V::ROWS);
                 let start = self.rows.start + tile * V::ROWS;
                 let place = |index: usize| {
-                    let tap = index % taps.len();
-                    index / taps.len() * places.channel + panel * width * places.other + places.taps[tap]
+                    let tap = index % places.taps.len();
+                    index / places.taps.len() * places.channel + panel * width * places.other + places.taps[tap]
                 };
                 // SAFETY: these rows and channels are written here alone.
                 unsafe {

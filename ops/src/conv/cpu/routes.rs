@@ -3,9 +3,11 @@
 use super::correlate::{Correlation, Panels, Target};
 use super::last::Last;
 use super::parallel::Shared;
+use super::patches::{Patches, Pooled, Taps};
 use super::phases::{Axis, Join, transposed};
-use super::planes::{Activation, Frame, Images, Planes};
+use super::planes::{Activation, Images, Planes};
 use super::reduce::{Columns, Places, reduce};
+use super::tiles::Tiles;
 use super::weights::{Filters, pack};
 use super::winograd;
 use crate::conv::geometry::{ConvGeometry, Resample, Sizes};
@@ -24,14 +26,12 @@ pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slop
             winograd::convolve(images, filters, false, Last { bias, mask: None })
         }
         Resample::None => {
-            let planes = Planes::prepare(images, Frame::Padded(s.geometry.padding), s.geometry.stride, covered(s));
-            convolve(s, &planes, w, bias)
+            let planes = Planes::prepare(images, s.geometry.padding, s.geometry.stride, covered(s));
+            let taps = taps(s, &planes);
+            convolve(s, Taps::of(&planes, &taps, s.output), w, bias)
         }
         // Pooling the input with stride 1 and convolving with stride 2 gives the same: both are linear filters.
-        Resample::AvgPool2 => {
-            let planes = Planes::prepare(images, Frame::Boxed(T::of(0.25)), 2, s.input.map(|side| side + 1));
-            convolve(s, &planes, w, bias)
-        }
+        Resample::AvgPool2 => convolve(s, Pooled { tiles: Tiles::of(images), factor: T::of(0.25) }, w, bias),
         // Repeated pixels are pixels with zeros between, box-filtered; the filter commutes with the convolution.
         Resample::Upsample2 => {
             let filters = Filters::by_output(w, s.co, s.ci, 9);
@@ -61,16 +61,15 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
         }
         Resample::AvgPool2 => transposed(images, filters, fine_axes(s.output, false), Join::Box(T::of(0.25)), last),
         Resample::Upsample2 => {
-            let planes = Planes::prepare(images, Frame::Boxed(T::ONE), 2, s.output.map(|side| side + 1));
-            let taps: Vec<usize> = (0..9).rev().map(|tap| planes.tap([tap / 3, tap % 3])).collect();
-            let packed = pack(filters, 9, &[(0..9).collect()]);
+            let patches = Pooled { tiles: Tiles::of(images), factor: T::ONE };
+            let packed = pack(filters, 9, &[(0..9).rev().collect()]);
             let weights = Panels::packed(&packed[0], 9 * s.co);
             let plane = s.input_plane();
             // SAFETY: the correlation writes its whole target.
             unsafe {
                 filled(s.n * s.ci * plane, |out| {
                     let target = Target { out: Shared::new(out), plane, last };
-                    Correlation { planes: &planes, taps: &taps, size: s.input, weights, m: s.ci, target }.run();
+                    Correlation { patches, weights, m: s.ci, target }.run();
                 })
             }
         }
@@ -90,30 +89,29 @@ pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f
     let backwards: Vec<usize> = (0..area).rev().collect();
     let by_input = |taps| Places { channel: area, other: s.ci * area, taps };
     let by_output = |taps| Places { channel: s.ci * area, other: area, taps };
-    let (planes, size, columns, places) = match s.resample {
+    match s.resample {
         // With stride 1, the derivatives can be what meets the taps and the image the other factor.
         Resample::None if swapping_pays::<T>(s) => {
             let margin = [0, 1].map(|axis| s.kernel[axis] - 1 - s.geometry.padding[axis]);
             let covered = [0, 1].map(|axis| s.input[axis] + s.kernel[axis] - 1);
-            let planes = Planes::prepare(derivatives, Frame::Padded(margin), 1, covered);
-            (planes, s.input, Columns::of(images), by_output(&backwards))
+            let planes = Planes::prepare(derivatives, margin, 1, covered);
+            let taps = taps(s, &planes);
+            sums(s, Taps::of(&planes, &taps, s.input), images, by_output(&backwards))
         }
         Resample::None => {
-            let planes = Planes::prepare(images, Frame::Padded(s.geometry.padding), s.geometry.stride, covered(s));
-            (planes, s.output, Columns::of(derivatives), by_input(&forwards))
+            let planes = Planes::prepare(images, s.geometry.padding, s.geometry.stride, covered(s));
+            let taps = taps(s, &planes);
+            sums(s, Taps::of(&planes, &taps, s.output), derivatives, by_input(&forwards))
         }
         Resample::AvgPool2 => {
-            let planes = Planes::prepare(images, Frame::Boxed(T::of(0.25)), 2, s.input.map(|side| side + 1));
-            (planes, s.output, Columns::of(derivatives), by_input(&forwards))
+            let patches = Pooled { tiles: Tiles::of(images), factor: T::of(0.25) };
+            sums(s, patches, derivatives, by_input(&forwards))
         }
         Resample::Upsample2 => {
-            let planes = Planes::prepare(derivatives, Frame::Boxed(T::ONE), 2, s.output.map(|side| side + 1));
-            (planes, s.input, Columns::of(images), by_output(&backwards))
+            let patches = Pooled { tiles: Tiles::of(derivatives), factor: T::ONE };
+            sums(s, patches, images, by_output(&backwards))
         }
-    };
-    let taps: Vec<usize> = forwards.iter().map(|tap| planes.tap([tap / s.kernel[1], tap % s.kernel[1]])).collect();
-    // SAFETY: `reduce` writes every channel, tap and column, which are all of the weights.
-    unsafe { filled(s.co * s.patch(), |out| reduce(&planes, &taps, size, &columns, places, out)) }
+    }
 }
 
 /// The three maps of the family.
@@ -156,7 +154,7 @@ fn require<T>(s: &Sizes, x: Option<&[T]>, w: Option<&[T]>, dy: Option<&[T]>) {
     assert!(complete, "invariant: operands have the sizes of the convolution: {s:?}");
 }
 
-/// Pixels of the batch from which on Winograd's algorithm saves more products than the transform of the kernels costs.
+/// Pixels from which on Winograd's algorithm saves more products than the transform of the kernels costs.
 const WINOGRAD_PIXELS: usize = 96;
 
 /// Channels from which on its weight gradient is worth the transforms of both images.
@@ -168,7 +166,8 @@ fn winograd_fits(s: &Sizes) -> bool {
 
 /// Whether forward and input gradient gain from it.
 fn winograd_pays(s: &Sizes) -> bool {
-    winograd_fits(s) && s.n * s.output_plane() >= WINOGRAD_PIXELS
+    let images = if s.batch_independent { 1 } else { s.n };
+    winograd_fits(s) && images * s.output_plane() >= WINOGRAD_PIXELS
 }
 
 /// Whether the weight gradient gains from it.
@@ -198,16 +197,27 @@ fn fine_axes(coarse: [usize; 2], mirrored: bool) -> [Axis; 2] {
     coarse.map(|coarse| Axis { step: 2, kernel: 3, shift, mirrored, fine: 2 * coarse + 1 })
 }
 
-/// Every tap of the kernel on planes that hold one phase per stride.
-fn convolve<T: Element>(s: &Sizes, planes: &Planes<T>, w: &[T], bias: Option<&[T]>) -> Vec<T> {
+/// Offsets of the kernel's taps.
+fn taps<T: Element>(s: &Sizes, planes: &Planes<T>) -> Vec<usize> {
     let [kh, kw] = s.kernel;
-    let taps: Vec<usize> = (0..kh * kw).map(|tap| planes.tap([tap / kw, tap % kw])).collect();
+    (0..kh * kw).map(|tap| planes.tap([tap / kw, tap % kw])).collect()
+}
+
+/// The convolution of what the kernel meets.
+fn convolve<T: Element>(s: &Sizes, patches: impl Patches<T>, w: &[T], bias: Option<&[T]>) -> Vec<T> {
     let (plane, weights) = (s.output_plane(), Panels::row_major(w, s.patch()));
     // SAFETY: the correlation writes its whole target.
     unsafe {
         filled(s.n * s.co * plane, |out| {
             let target = Target { out: Shared::new(out), plane, last: Last { bias, mask: None } };
-            Correlation { planes, taps: &taps, size: s.output, weights, m: s.co, target }.run();
+            Correlation { patches, weights, m: s.co, target }.run();
         })
     }
+}
+
+/// Weights: the sums of products of what the kernel meets with the other factor.
+fn sums<T: Element>(s: &Sizes, patches: impl Patches<T>, other: Images<T>, places: Places) -> Vec<T> {
+    let columns = Columns::of(other);
+    // SAFETY: `reduce` writes every channel, tap and column, which are all of the weights.
+    unsafe { filled(s.co * s.patch(), |out| reduce(patches, &columns, places, out)) }
 }

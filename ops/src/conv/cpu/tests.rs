@@ -24,12 +24,22 @@ fn sizes(n: usize, [ci, co]: [usize; 2], input: [usize; 2], resample: Resample) 
         Resample::AvgPool2 => input.map(|side| side / 2),
         Resample::Upsample2 => input.map(|side| 2 * side),
     };
-    Sizes { n, ci, co, input, output, kernel: [3, 3], geometry: ConvGeometry::new(1, 1), resample }
+    Sizes {
+        n,
+        ci,
+        co,
+        input,
+        output,
+        kernel: [3, 3],
+        geometry: ConvGeometry::new(1, 1),
+        resample,
+        batch_independent: false,
+    }
 }
 
 fn plain(n: usize, [ci, co]: [usize; 2], input: [usize; 2], kernel: [usize; 2], geometry: ConvGeometry) -> Sizes {
     let output = geometry.output(input, kernel).expect("the kernel fits");
-    Sizes { n, ci, co, input, output, kernel, geometry, resample: Resample::None }
+    Sizes { n, ci, co, input, output, kernel, geometry, resample: Resample::None, batch_independent: false }
 }
 
 /// Visits all products of the convolution without resampling: indices of y, x and w.

@@ -51,9 +51,10 @@ KERNEL softplus(const Real* x, Real* y, u64 n) {
     }
 }
 
-// 1, 0 or -1: the sign of a - b.
-KERNEL compare(const Real* a, const Real* b, Real* y, u64 n) {
-    FOR_EACH(i, n) y[i] = Real(int(a[i] > b[i]) - int(a[i] < b[i]));
+// g / n, of one g, with the sign of a - b; 0 where they are equal.
+KERNEL distance_gradient(const Real* a, const Real* b, const Real* g, Real* y, u64 n) {
+    const Real share = g[0] / Real(n);
+    FOR_EACH(i, n) y[i] = a[i] > b[i] ? share : a[i] < b[i] ? -share : Real(0);
 }
 
 // max(0, scale x + shift) with one scale and shift for each of the channels. NaN is not below zero and passes.

@@ -1,11 +1,10 @@
 //! The weight gradient: dW = Gᵀ [Σ over tiles of (Bᵀ d B) ⊙ (A dy Aᵀ)] G.
 
-use super::super::grid::Grid;
 use super::super::parallel::{Shared, for_each, wanted_tasks};
-use super::super::planes::{Images, Planes};
+use super::super::planes::Images;
 use super::super::scratch::Scratch;
-use super::transform::Strip;
-use super::{POINTS, tiled_planes};
+use super::super::tiles::{Differences, Reader, Tiles};
+use super::POINTS;
 use crate::element::{Element, filled};
 use crate::simd::{Job, Operand, Shape, Vector, lanes, run, transpose};
 
@@ -20,9 +19,8 @@ const ROWS: usize = 32;
 
 /// co × ci × 3 × 3.
 pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivatives: Images<T>) -> Vec<T> {
-    let (planes, tiles) = tiled_planes(images);
-    let grid = Grid::of(&planes, tiles);
-    let (ci, co, count, width) = (images.channels, derivatives.channels, grid.pixels(), 2 * lanes::<T>());
+    let tiles = Tiles::of(images);
+    let (ci, co, count, width) = (images.channels, derivatives.channels, tiles.count(), 2 * lanes::<T>());
     let panels = co.div_ceil(width);
     let block = (BLOCK_BYTES / (POINTS * panels * width * size_of::<T>())).max(LEAST_TILES).min(count);
     let blocks = count.div_ceil(block);
@@ -43,7 +41,7 @@ pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivativ
                     let range = here * part / parts..here * (part + 1) / parts;
                     run(Derivatives {
                         images: derivatives,
-                        tiles,
+                        tiles: [tiles.rows, tiles.columns],
                         first,
                         range,
                         here,
@@ -55,12 +53,10 @@ pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivativ
                 for_each(row_parts * panel_parts, POINTS * ci * co * here, |task| {
                     let (row_part, panel_part) = (task / panel_parts, task % panel_parts);
                     run(Sums {
-                        planes: &planes,
-                        grid,
-                        short: tiles[1] < lanes::<T>(),
+                        tiles,
                         columns: &columns,
                         co,
-                        tiles: first..first + here,
+                        range: first..first + here,
                         is_last: first + here == count,
                         row_part,
                         panels,
@@ -158,12 +154,11 @@ unsafe fn expand<V: Vector>(a: V, b: V) -> [V; 4] {
 
 /// Sums over the tiles of a block for some channels, and their weights after the last block.
 struct Sums<'a, T> {
-    planes: &'a Planes<'a, T>,
-    grid: Grid,
-    short: bool,
+    tiles: Tiles<'a, T>,
     columns: &'a Scratch<T>,
     co: usize,
-    tiles: std::ops::Range<usize>,
+    /// Tiles of the block.
+    range: std::ops::Range<usize>,
     is_last: bool,
     row_part: usize,
     panels: usize,
@@ -175,20 +170,20 @@ struct Sums<'a, T> {
 impl<T: Element> Job<T> for Sums<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Scalar = T>>(self) {
-        let Self { planes, grid, panels, .. } = self;
-        let (width, count) = (2 * V::LANES, self.tiles.len());
+        let Self { tiles, panels, .. } = self;
+        let (width, count) = (2 * V::LANES, self.range.len());
         let first = self.row_part * ROWS;
-        let rows = ROWS.min(planes.channels - first);
-        let runs = grid.runs(self.tiles.clone(), V::LANES);
-        let strip = Strip { grid: &grid, runs: &runs, short: self.short };
-        let working = Scratch::new(strip.working_len(V::LANES));
+        let rows = ROWS.min(tiles.images.channels - first);
+        // Padding keeps rows off each other's cache sets.
         let pitch = count.next_multiple_of(16) + 16;
         let points = Scratch::<T>::new(POINTS * rows * pitch);
-        for row in 0..rows {
-            // SAFETY: a row is at least a register longer than its runs.
+        for at in (0..count).step_by(V::LANES) {
+            let start = self.range.start + at;
+            // SAFETY: rows have the length of whole registers.
             unsafe {
-                let to = points.pointer().add(row * pitch);
-                strip.transform::<V>(planes, first + row, &working, to, rows * pitch);
+                let reader = Reader::<V, T>::of(&tiles, start..(start + V::LANES).min(self.range.end));
+                let to = points.pointer().add(at);
+                reader.combine::<Differences, 4>(first..first + rows, T::ONE, to, [pitch, rows * pitch]);
             }
         }
         let own = Scratch::<T>::new(if self.sums.is_some() { 0 } else { POINTS * ROWS * width });
@@ -210,7 +205,7 @@ impl<T: Element> Job<T> for Sums<'_, T> {
                         let b = self.columns.pointer().add((point * panels + panel) * count * width);
                         let c = sums.add((point * ROWS + tile) * width);
                         let a = Operand { pointer, row: pitch, column: 1 };
-                        V::multiply(shape, a, b, c, stride, self.tiles.start > 0);
+                        V::multiply(shape, a, b, c, stride, self.range.start > 0);
                     }
                 }
             }
@@ -252,7 +247,7 @@ impl<T: Element> Sums<'_, T> {
             }
         }
         for channel in 0..channels {
-            let offset = ((first + channel) * self.planes.channels + row) * 9;
+            let offset = ((first + channel) * self.tiles.images.channels + row) * 9;
             for (tap, values) in taps.iter().enumerate() {
                 // SAFETY: see the caller.
                 unsafe { *self.out.at(offset + tap) = values[channel] };
