@@ -48,9 +48,14 @@ fn of_type<T: CudaElement, K: CudaKernel>(
     if operands.iter().any(|operand| operand.dtype() != T::DTYPE || !beside(operand.device())) {
         return Err(unsupported(kernel.name(), operands));
     }
-    if shape.elem_count() == 0 || operands.iter().any(|operand| operand.elem_count() == 0) {
-        // As on the processor: a sum of nothing is zero.
-        return Ok(Tensor::zeros(shape, T::DTYPE, &Device::Cuda(device.clone()))?);
+    let made = |result: CudaSlice<T>| {
+        let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(result, device.clone()));
+        Tensor::from_storage(storage, shape.clone(), BackpropOp::none(), false)
+    };
+    let len = shape.elem_count();
+    if len == 0 || operands.iter().any(|operand| operand.elem_count() == 0) {
+        // As on the processor: a sum of nothing is zero. Drivers refuse to allocate no memory.
+        return Ok(made(device.alloc_zeros::<T>(len.max(1))?));
     }
     let contiguous = operands.iter().map(|operand| operand.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
     let storages: Vec<_> = contiguous.iter().map(|operand| operand.storage_and_layout()).collect();
@@ -61,7 +66,5 @@ fn of_type<T: CudaElement, K: CudaKernel>(
         };
         views.push(storage.as_cuda_slice::<T>()?.slice(start..end));
     }
-    let result = kernel.cuda(device, &views, shape.elem_count())?;
-    let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(result, device.clone()));
-    Ok(Tensor::from_storage(storage, shape, BackpropOp::none(), false))
+    Ok(made(kernel.cuda(device, &views, len)?))
 }

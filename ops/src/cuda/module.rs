@@ -60,7 +60,7 @@ pub(super) fn blocks_of(blocks: usize, work: usize) -> Result<LaunchConfig> {
 /// A buffer for a kernel to fill.
 pub(super) fn output<T: CudaElement>(device: &CudaDevice, len: usize) -> Result<CudaSlice<T>> {
     // SAFETY: all bit patterns are floats. The kernels write every element.
-    unsafe { device.alloc::<T>(len.max(1)) }
+    unsafe { device.alloc::<T>(len) }
 }
 
 /// Runs the kernel `name`: inputs, output, then numbers (`u64` or `f64`), which is how all kernels take their arguments.
