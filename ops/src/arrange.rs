@@ -119,32 +119,32 @@ fn channels(operation: &'static str, x: &Variable) -> Result<[usize; 3]> {
     }
 }
 
-struct Window {
-    from: [usize; 3],
-    start: usize,
-    len: usize,
+pub(crate) struct Window {
+    pub from: [usize; 3],
+    pub start: usize,
+    pub len: usize,
 }
 
-struct Embed {
-    into: [usize; 3],
-    start: usize,
-    len: usize,
+pub(crate) struct Embed {
+    pub into: [usize; 3],
+    pub start: usize,
+    pub len: usize,
 }
 
 /// `widths[i]` elements per sample of operand i.
-struct Cat {
-    n: usize,
-    widths: Vec<usize>,
+pub(crate) struct Cat {
+    pub n: usize,
+    pub widths: Vec<usize>,
 }
 
-struct Select {
-    selected: Vec<u32>,
-    from: [usize; 3],
+pub(crate) struct Select {
+    pub selected: Vec<u32>,
+    pub from: [usize; 3],
 }
 
-struct Place {
-    selected: Vec<u32>,
-    into: [usize; 3],
+pub(crate) struct Place {
+    pub selected: Vec<u32>,
+    pub into: [usize; 3],
 }
 
 impl Kernel for Window {

@@ -28,8 +28,8 @@ pub fn scale_shift_relu(x: &Tensor, scale: &Tensor, shift: &Tensor) -> Result<Te
     launch(&ScaleShiftRelu { plane: h * w }, &[x, scale, shift], x.shape())
 }
 
-struct ScaleShiftRelu {
-    plane: usize,
+pub(crate) struct ScaleShiftRelu {
+    pub plane: usize,
 }
 
 fn forward<T: Element>(x: &[T], scale: &[T], shift: &[T], plane: usize) -> Vec<T> {

@@ -28,9 +28,9 @@ pub fn high_pass(x: &Variable, w_hpf: f64) -> Result<Variable> {
 }
 
 /// `factor` times (eight times a pixel less its eight neighbours).
-struct HighPass {
-    sides: [usize; 2],
-    factor: f64,
+pub(crate) struct HighPass {
+    pub sides: [usize; 2],
+    pub factor: f64,
 }
 
 fn filter<T: Element>(x: &[T], height: usize, width: usize, factor: f64) -> Vec<T> {

@@ -26,10 +26,10 @@ pub fn interpolate_bilinear(x: &Tensor, size: [usize; 2], align_corners: bool) -
     launch(&Bilinear { input: [h, w], size, align_corners }, &[x], (n, c, size[0], size[1]))
 }
 
-struct Bilinear {
-    input: [usize; 2],
-    size: [usize; 2],
-    align_corners: bool,
+pub(crate) struct Bilinear {
+    pub input: [usize; 2],
+    pub size: [usize; 2],
+    pub align_corners: bool,
 }
 
 /// The two input positions one output position mixes: (1 − `weight`) · `low` + `weight` · `high`.

@@ -13,11 +13,27 @@ pub(crate) trait Kernel {
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T>;
 }
 
+/// A kernel with a body for every device this build knows.
+#[cfg(not(feature = "cuda"))]
+pub(crate) trait Bodies: Kernel {}
+#[cfg(not(feature = "cuda"))]
+impl<K: Kernel> Bodies for K {}
+
+/// A kernel with a body for every device this build knows.
+#[cfg(feature = "cuda")]
+pub(crate) trait Bodies: crate::cuda::CudaKernel {}
+#[cfg(feature = "cuda")]
+impl<K: crate::cuda::CudaKernel> Bodies for K {}
+
 /// Runs `kernel` on `operands`; the result has `shape`.
 ///
 /// # Errors
 /// Operands of different or unsupported types or devices.
-pub(crate) fn launch<K: Kernel>(kernel: &K, operands: &[&Tensor], shape: impl Into<Shape>) -> Result<Tensor> {
+pub(crate) fn launch<K: Bodies>(kernel: &K, operands: &[&Tensor], shape: impl Into<Shape>) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if let Some(Device::Cuda(device)) = operands.first().map(|operand| operand.device()) {
+        return crate::cuda::launch(kernel, operands, shape.into(), device);
+    }
     match operands.first().map(|operand| operand.dtype()) {
         Some(DType::F32) => on_cpu::<f32, K>(kernel, operands, shape.into()),
         Some(DType::F64) => on_cpu::<f64, K>(kernel, operands, shape.into()),
@@ -47,14 +63,17 @@ fn on_cpu<T: Element + WithDType, K: Kernel>(kernel: &K, operands: &[&Tensor], s
     Ok(Tensor::from_vec(result, shape, &Device::Cpu)?)
 }
 
+/// Where operands must lie.
+const PLACE: &str = if cfg!(feature = "cuda") { "on one device" } else { "on the processor" };
+
 /// The error for operands a kernel cannot take together.
-fn unsupported(operation: &'static str, operands: &[&Tensor]) -> Error {
+pub(crate) fn unsupported(operation: &'static str, operands: &[&Tensor]) -> Error {
     let describe = |operand: &&Tensor| {
         format!("{:?} of {} on {:?}", operand.dims(), operand.dtype().as_str(), operand.device().location())
     };
     let operands: Vec<String> = operands.iter().map(describe).collect();
     Error::Operands {
         operation,
-        problem: format!("operands must all be f32 or all f64, on the processor; found {}", operands.join(", ")),
+        problem: format!("operands must all be f32 or all f64, {PLACE}; found {}", operands.join(", ")),
     }
 }

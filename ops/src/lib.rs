@@ -5,10 +5,14 @@
 //! pass keeps the whole graph. So operations and differentiation are our own ([`Variable`]); candle supplies
 //! tensors, devices and storage. Every operation is closed under differentiation: its gradient is made of operations of
 //! this crate, which makes gradient penalties ordinary double differentiation ([`gradient`]).
+//!
+//! Operations run where their operands lie: on the processor or, with the feature `cuda`, on an NVIDIA GPU.
 
 mod arrange;
 mod batch_norm;
 mod conv;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod element;
 mod elementwise;
 mod error;

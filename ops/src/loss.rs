@@ -50,10 +50,10 @@ pub fn cross_entropy(logits: &Variable, labels: &[u32]) -> Result<Variable> {
     mean_all(&sub(&normaliser, &select_channels(&shifted, labels)?)?)
 }
 
-struct MeanDistance;
+pub(crate) struct MeanDistance;
 
 /// The third operand, a scalar, over the number of elements, with the sign of a − b; 0 where they are equal.
-struct Gradient;
+pub(crate) struct Gradient;
 
 /// Elements of one partial sum: partial sums can be shared by threads and round less.
 const PIECE: usize = 1 << 16;

@@ -66,9 +66,9 @@ fn mismatch(operation: &'static str, a: &Variable, b: &Variable, bias: Option<&V
 }
 
 /// The product of two operands, added to the third, a row, where there is one.
-struct Product {
-    sizes: [usize; 3],
-    transposed: [bool; 2],
+pub(crate) struct Product {
+    pub sizes: [usize; 3],
+    pub transposed: [bool; 2],
 }
 
 impl Product {

@@ -69,8 +69,8 @@ fn misfit(operation: &'static str, x: &Variable, shape: [usize; 3]) -> Error {
     Error::Operands { operation, problem: format!("shape {:?} is no view of {shape:?}", x.dims()) }
 }
 
-struct SumTo([usize; 3]);
-struct ExpandFrom([usize; 3]);
+pub(crate) struct SumTo(pub [usize; 3]);
+pub(crate) struct ExpandFrom(pub [usize; 3]);
 
 impl Kernel for SumTo {
     fn name(&self) -> &'static str {

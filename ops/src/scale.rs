@@ -141,16 +141,16 @@ impl<T: Element> Job<T> for RepeatRows<'_, T> {
     }
 }
 
-struct SumPool {
-    operation: &'static str,
-    width: usize,
-    factor: f64,
+pub(crate) struct SumPool {
+    pub operation: &'static str,
+    pub width: usize,
+    pub factor: f64,
 }
 
-struct Repeat {
-    operation: &'static str,
-    width: usize,
-    factor: f64,
+pub(crate) struct Repeat {
+    pub operation: &'static str,
+    pub width: usize,
+    pub factor: f64,
 }
 
 impl Kernel for SumPool {

@@ -31,7 +31,7 @@ pub fn reflection_pad2d(x: &Variable, padding: usize) -> Result<Variable> {
 
 /// Linear maps of planes.
 #[derive(Clone, Copy)]
-enum LinearMap {
+pub(crate) enum LinearMap {
     Pool3,
     Reflect(usize),
 }
@@ -70,16 +70,16 @@ fn adjoint(map: LinearMap, g: &Variable, input: [usize; 2]) -> Result<Variable> 
     Ok(record(y, &[g], move |g, needed| Ok(vec![when(needed[0], || linear_map(map, g))?])))
 }
 
-struct Apply {
-    map: LinearMap,
-    input: [usize; 2],
-    output: [usize; 2],
+pub(crate) struct Apply {
+    pub map: LinearMap,
+    pub input: [usize; 2],
+    pub output: [usize; 2],
 }
 
-struct Adjoint {
-    map: LinearMap,
-    input: [usize; 2],
-    output: [usize; 2],
+pub(crate) struct Adjoint {
+    pub map: LinearMap,
+    pub input: [usize; 2],
+    pub output: [usize; 2],
 }
 
 impl Kernel for Apply {

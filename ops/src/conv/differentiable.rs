@@ -121,13 +121,13 @@ fn mismatch(
 }
 
 /// y = act(x) ∗ w (+ b).
-struct Forward(Sizes, Option<f64>);
+pub(crate) struct Forward(pub Sizes, pub Option<f64>);
 
 /// ∂act(x) from ∂y and w, through the activation's derivative where its input is the third operand.
-struct InputGradient(Sizes, Option<f64>);
+pub(crate) struct InputGradient(pub Sizes, pub Option<f64>);
 
 /// ∂w from x and ∂y.
-struct WeightGradient(Sizes, Option<f64>);
+pub(crate) struct WeightGradient(pub Sizes, pub Option<f64>);
 
 impl Kernel for Forward {
     fn name(&self) -> &'static str {

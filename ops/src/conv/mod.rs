@@ -7,8 +7,8 @@
 //! ```
 
 mod cpu;
-mod differentiable;
-mod geometry;
+pub(crate) mod differentiable;
+pub(crate) mod geometry;
 
 pub use differentiable::{conv_transpose2d, conv2d, conv2d_input_gradient};
 pub use geometry::{Conv2dConfig, ConvGeometry, Resample};

@@ -32,12 +32,12 @@ pub fn leaky_relu_gradient(x: &Variable, gradient: &Variable, slope: f64) -> Res
     Ok(record(y, &[gradient], move |g, needed| Ok(vec![when(needed[0], || leaky_relu_gradient(&saved, g, slope))?])))
 }
 
-struct LeakyRelu {
-    slope: f64,
+pub(crate) struct LeakyRelu {
+    pub slope: f64,
 }
 
-struct LeakyReluGradient {
-    slope: f64,
+pub(crate) struct LeakyReluGradient {
+    pub slope: f64,
 }
 
 impl Kernel for LeakyRelu {

@@ -57,16 +57,16 @@ pub fn affine(x: &Variable, scale: f64, shift: f64) -> Result<Variable> {
 }
 
 /// scale · (a + sign · b).
-struct WeightedSum {
-    scale: f64,
-    sign: f64,
+pub(crate) struct WeightedSum {
+    pub scale: f64,
+    pub sign: f64,
 }
 
-struct Product;
+pub(crate) struct Product;
 
-struct Affine {
-    scale: f64,
-    shift: f64,
+pub(crate) struct Affine {
+    pub scale: f64,
+    pub shift: f64,
 }
 
 impl Kernel for WeightedSum {

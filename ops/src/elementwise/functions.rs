@@ -58,7 +58,7 @@ fn apply(
     Ok(record(y, &[x], move |g, needed| Ok(vec![when(needed[0], || gradient(g))?])))
 }
 
-enum Function {
+pub(crate) enum Function {
     Exp,
     Ln,
     Power(f64),

@@ -1,8 +1,8 @@
 //! Operations that treat every element alike.
 
-mod activation;
-mod arithmetic;
-mod functions;
+pub(crate) mod activation;
+pub(crate) mod arithmetic;
+pub(crate) mod functions;
 mod map;
 
 pub use activation::{leaky_relu, leaky_relu_gradient, relu};

@@ -119,14 +119,14 @@ fn composed_gradient(
     ])
 }
 
-struct Normalise {
-    plane: usize,
-    slope: f64,
+pub(crate) struct Normalise {
+    pub plane: usize,
+    pub slope: f64,
 }
 
-struct NormaliseGradient {
-    plane: usize,
-    slope: f64,
+pub(crate) struct NormaliseGradient {
+    pub plane: usize,
+    pub slope: f64,
 }
 
 impl Kernel for Normalise {

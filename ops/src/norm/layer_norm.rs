@@ -80,12 +80,12 @@ fn composed_gradient(x: &Variable, gamma: &Variable, g: &Variable, needed: &[boo
     Ok(vec![when(needed[0], dx)?, when(needed[1], dgamma)?, when(needed[2], || sum_to(g, [n, c, h * w]))?])
 }
 
-struct Normalise {
-    plane: usize,
+pub(crate) struct Normalise {
+    pub plane: usize,
 }
 
-struct NormaliseGradient {
-    plane: usize,
+pub(crate) struct NormaliseGradient {
+    pub plane: usize,
 }
 
 impl Kernel for Normalise {

@@ -148,23 +148,23 @@ fn history<'a>(history: &'a mut Option<History>, parameters: &Parameters) -> Res
 }
 
 /// What one parameter is updated with.
-struct Update {
-    offset: usize,
-    gradient: Tensor,
-    rule: Rule,
+pub(crate) struct Update {
+    pub offset: usize,
+    pub gradient: Tensor,
+    pub rule: Rule,
 }
 
 /// One parameter's constants of this step.
 #[derive(Clone, Copy)]
-struct Rule {
-    beta1: f64,
-    beta2: f64,
-    eps: f64,
-    weight_decay: f64,
+pub(crate) struct Rule {
+    pub beta1: f64,
+    pub beta2: f64,
+    pub eps: f64,
+    pub weight_decay: f64,
     /// Learning rate over the first moment's bias correction.
-    step: f64,
+    pub step: f64,
     /// One over the root of the second moment's bias correction.
-    root_correction: f64,
+    pub root_correction: f64,
 }
 
 /// A part of one parameter, its moments and its gradient.
@@ -213,6 +213,11 @@ impl InplaceOp1 for Step<'_> {
 
     fn cpu_fwd(&self, moments: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
         self.parameters.inplace_op1(&StepWithMoments { moments: Mutex::new(moments), updates: self.updates })
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, moments: &mut candle_core::CudaStorage, _: &Layout) -> candle_core::Result<()> {
+        crate::cuda::adam(self.parameters, moments, self.updates)
     }
 }
 
@@ -268,6 +273,17 @@ impl InplaceOp2 for Restore {
 
     fn cpu_fwd(&self, target: &mut CpuStorage, _: &Layout, source: &CpuStorage, l: &Layout) -> candle_core::Result<()> {
         copy_into(self.name(), target, self.start, source, l)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        target: &mut candle_core::CudaStorage,
+        _: &Layout,
+        source: &candle_core::CudaStorage,
+        l: &Layout,
+    ) -> candle_core::Result<()> {
+        crate::cuda::copy_into(target, self.start, source, l)
     }
 }
 

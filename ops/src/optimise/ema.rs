@@ -67,4 +67,15 @@ impl InplaceOp2 for Lerp {
         }
         Ok(())
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        average: &mut candle_core::CudaStorage,
+        _: &Layout,
+        current: &candle_core::CudaStorage,
+        l: &Layout,
+    ) -> candle_core::Result<()> {
+        crate::cuda::ema(average, current, l, self.decay)
+    }
 }

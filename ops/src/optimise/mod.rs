@@ -1,6 +1,6 @@
 //! A network's parameters, their optimiser and their average.
 
-mod adam;
+pub(crate) mod adam;
 mod ema;
 mod parameters;
 mod slices;

@@ -228,4 +228,15 @@ impl InplaceOp2 for Write {
     fn cpu_fwd(&self, target: &mut CpuStorage, _: &Layout, source: &CpuStorage, l: &Layout) -> candle_core::Result<()> {
         copy_into(self.name(), target, self.offset, source, l)
     }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        target: &mut candle_core::CudaStorage,
+        _: &Layout,
+        source: &candle_core::CudaStorage,
+        l: &Layout,
+    ) -> candle_core::Result<()> {
+        crate::cuda::copy_into(target, self.offset, source, l)
+    }
 }

@@ -1,0 +1,22 @@
+//! Bodies of the operations on NVIDIA GPUs: cuDNN for convolutions, cuBLAS for matrix products, kernels of our own for all
+//! else.
+//!
+//! All work goes to the stream of candle's device and nothing waits for it. cuDNN handles belong to a thread, and the
+//! stream of `Device::new_cuda` is one per thread too: use a device from one thread, or make it with
+//! `Device::new_cuda_with_stream`.
+
+mod arrange;
+mod convolution;
+mod cudnn;
+mod element;
+mod elementwise;
+mod launch;
+mod matrix;
+mod module;
+mod norm;
+mod optimise;
+mod planes;
+mod reduce;
+
+pub(crate) use launch::{CudaKernel, launch};
+pub(crate) use optimise::{adam, copy_into, ema};
