@@ -54,13 +54,16 @@ fn embed_channels(x: &Variable, start: usize, dims: &[usize]) -> Result<Variable
 /// N×C_i×… → N×ΣC_i×…: side by side along the channels.
 ///
 /// # Errors
-/// Parts that differ in another axis, or none.
+/// Parts that differ in another axis or have no channels, or no parts.
 pub fn cat_channels(parts: &[&Variable]) -> Result<Variable> {
     let mut total = 0;
     let mut starts = Vec::with_capacity(parts.len());
     let first = parts.first().ok_or_else(|| misfit("cat_channels", "no operands"))?;
     for part in parts {
         let [_, c, _] = channels("cat_channels", part)?;
+        if c == 0 {
+            return Err(misfit("cat_channels", format!("an operand has no channels: {:?}", part.dims())));
+        }
         let alike = part.dims().len() == first.dims().len()
             && part.dims().iter().zip(first.dims()).enumerate().all(|(axis, (a, b))| axis == 1 || a == b);
         if !alike {

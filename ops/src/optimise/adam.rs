@@ -1,12 +1,12 @@
 //! Adam with the L2 penalty in the gradient, as PyTorch's `Adam(weight_decay=)` (Kingma & Ba 2015).
 
 use super::Parameters;
-use super::slices::{copy_into, slice};
+use super::slices::{slice, write_at};
 use crate::graph::Gradients;
 use crate::kernel::{CHUNK, Element};
 use crate::simd::{self, Job, Vector};
 use crate::{Error, Result};
-use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Storage, Tensor, WithDType, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -124,8 +124,7 @@ impl Adam {
                             found: value.dims().to_vec(),
                         });
                     }
-                    let value = value.to_dtype(leaf.dtype())?.to_device(leaf.device())?.flatten_all()?.copy()?;
-                    history.moments.inplace_op2(&value, &Restore { start })?;
+                    write_at(&history.moments, start, value)?;
                 }
             }
             offset += leaf.elem_count();
@@ -259,32 +258,6 @@ fn run<T: Element + WithDType>(parameters: &mut [T], moments: &mut [T], updates:
         pieces.into_par_iter().with_min_len(4).for_each(simd::run);
     }
     Ok(())
-}
-
-/// Copies the second operand to a place in the moments.
-struct Restore {
-    start: usize,
-}
-
-impl InplaceOp2 for Restore {
-    fn name(&self) -> &'static str {
-        "restore_moments"
-    }
-
-    fn cpu_fwd(&self, target: &mut CpuStorage, _: &Layout, source: &CpuStorage, l: &Layout) -> candle_core::Result<()> {
-        copy_into(self.name(), target, self.start, source, l)
-    }
-
-    #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        target: &mut candle_core::CudaStorage,
-        _: &Layout,
-        source: &candle_core::CudaStorage,
-        l: &Layout,
-    ) -> candle_core::Result<()> {
-        crate::cuda::copy_into(target, self.start, source, l)
-    }
 }
 
 #[cfg(test)]

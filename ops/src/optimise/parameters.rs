@@ -1,10 +1,10 @@
 //! Named trainable tensors of a network, and read-only views of them.
 
-use super::slices::copy_into;
+use super::slices::write_at;
 use crate::graph::Variable;
 use crate::random::Key;
 use crate::{Error, Result};
-use candle_core::{CpuStorage, DType, Device, InplaceOp2, Layout, Tensor};
+use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -131,9 +131,7 @@ impl Parameters {
                 found: value.dims().to_vec(),
             });
         }
-        // A copy: the value may be a view of this very buffer, which cannot be read while it is written.
-        let value = value.to_dtype(self.flat.dtype())?.to_device(self.flat.device())?.flatten_all()?.copy()?;
-        Ok(self.flat.inplace_op2(&value, &Write { offset: parameter.offset })?)
+        write_at(&self.flat, parameter.offset, value)
     }
 
     /// The parameter called `name`.
@@ -212,31 +210,5 @@ impl Weights {
     /// None of that name.
     pub fn get(&self, name: &str) -> Result<&Variable> {
         self.0.get(name).ok_or_else(|| Error::MissingTensor { name: name.to_string() })
-    }
-}
-
-/// Copies the second operand to a place in the first.
-struct Write {
-    offset: usize,
-}
-
-impl InplaceOp2 for Write {
-    fn name(&self) -> &'static str {
-        "set_parameter"
-    }
-
-    fn cpu_fwd(&self, target: &mut CpuStorage, _: &Layout, source: &CpuStorage, l: &Layout) -> candle_core::Result<()> {
-        copy_into(self.name(), target, self.offset, source, l)
-    }
-
-    #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        target: &mut candle_core::CudaStorage,
-        _: &Layout,
-        source: &candle_core::CudaStorage,
-        l: &Layout,
-    ) -> candle_core::Result<()> {
-        crate::cuda::copy_into(target, self.offset, source, l)
     }
 }
