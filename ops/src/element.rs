@@ -58,15 +58,3 @@ impl Element for f64 {
         f64::from_bits((slope.to_bits() & mask) | (1f64.to_bits() & !mask))
     }
 }
-
-/// A vector whose elements `fill` writes through a pointer: no pass over memory to set it to zero first.
-///
-/// # Safety
-/// `fill` must write all `len` elements.
-pub(crate) unsafe fn filled<T: Element>(len: usize, fill: impl FnOnce(*mut T)) -> Vec<T> {
-    let mut buffer = Vec::with_capacity(len);
-    fill(buffer.as_mut_ptr());
-    // SAFETY: the capacity is there and the caller vouches for the elements.
-    unsafe { buffer.set_len(len) };
-    buffer
-}

@@ -46,9 +46,9 @@ pub struct Train {
     /// Most channels of a layer of generator and discriminator [default: the variant's]
     #[arg(long, value_name = "CHANNELS")]
     max_channels: Option<usize>,
-    /// Threads to compute with [default: as training has]
-    #[arg(long)]
-    threads: Option<NonZeroUsize>,
+    /// Threads to compute with, at most 1024 [default: as training has]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     #[command(flatten)]
     device: DeviceArg,
     /// Change another setting, for example loss.lambda_ds=0; may be repeated
@@ -72,7 +72,7 @@ fn measure(args: &Train) -> Result<(), Error> {
         domains: usize::from(args.domains),
         device,
         device_name,
-        threads: args.threads.map_or_else(rayon::current_num_threads, NonZeroUsize::get),
+        threads: args.threads.map_or_else(rayon::current_num_threads, usize::from),
         warmup: args.warmup,
         iterations: args.iterations,
     };

@@ -102,6 +102,7 @@ pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     let expected = format!("a power of two from {} to {}", IMAGE_SIZES.start(), IMAGE_SIZES.end());
     r.require("train.image_size", size.is_power_of_two() && IMAGE_SIZES.contains(&size), expected);
     r.between("train.batch_size", s.train.batch_size, 1, 4096);
+    r.between("train.gradient_accumulation", s.train.gradient_accumulation, 1, s.train.batch_size.max(1));
     r.at_least("train.iterations", s.train.iterations, 1);
     r.at_least("train.log_every", s.train.log_every, 1);
     r.at_least("train.sample_every", s.train.sample_every, 1);

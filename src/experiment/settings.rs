@@ -342,7 +342,7 @@ pub struct Train {
     /// Images per step.
     pub batch_size: usize,
     /// Parts in which a batch passes through the networks: their gradients add up to those of the whole batch, in a
-    /// fraction of its memory.
+    /// fraction of its memory. At most the batch size.
     pub gradient_accumulation: usize,
     /// Iterations (one discriminator update per half each).
     pub iterations: u64,

@@ -3,7 +3,6 @@
 use crate::support::{EXPERIMENT, Session};
 use predicates::prelude::*;
 use predicates::str::contains;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -98,8 +97,7 @@ fn a_dry_run_writes_nothing() {
 #[test]
 fn every_configuration_of_the_ablation_trains() {
     let session = Session::new();
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("experiments/ablation.toml");
-    std::fs::copy(file, session.path("ablation.toml")).unwrap();
+    std::fs::copy("experiments/ablation.toml", session.path("ablation.toml")).unwrap();
     let sets = [
         "train.iterations=2",
         "train.batch_size=2",

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 /// The folder of shared inputs: `HARNESS_SHARED_DIR`, or `shared` beside the workspace. Where there is none, the test
 /// has nothing to compare with: it says so and passes.
 pub fn shared_dir() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let dir = std::env::var_os("HARNESS_SHARED_DIR").map_or(beside, PathBuf::from);
+    let dir = std::env::var_os("HARNESS_SHARED_DIR").map_or_else(|| PathBuf::from("../../shared"), PathBuf::from);
     if dir.is_dir() {
         return Some(dir);
     }

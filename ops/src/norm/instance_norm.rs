@@ -1,6 +1,7 @@
 //! Instance normalisation with per-sample or shared scale and shift (AdaIN; Huang & Belongie 2017), and the activation
 //! that follows it.
 
+use super::packed::unpack;
 use crate::graph::{Variable, is_recording, record};
 use crate::kernel::{Element, blocks_per_task, written, written_blocks};
 use crate::launch::{Kernel, launch};
@@ -78,10 +79,7 @@ fn fused_gradient(
     let (elements, planes) = (x.elem_count(), gamma.elem_count());
     let operands = [x.value(), gamma.value(), beta.value(), g.value()];
     let packed = launch(&NormaliseGradient { plane: elements / planes, slope }, &operands, elements + 2 * planes)?;
-    let part = |start, len, like: &Variable| -> Result<Option<Variable>> {
-        Ok(Some(Variable::constant(packed.narrow(0, start, len)?.reshape(like.dims())?)))
-    };
-    Ok(vec![part(0, elements, x)?, part(elements, planes, gamma)?, part(elements + planes, planes, beta)?])
+    unpack(&packed, [x, gamma, beta])
 }
 
 /// The same gradients from operations that can be differentiated again.

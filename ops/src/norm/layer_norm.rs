@@ -1,5 +1,6 @@
 //! Layer normalisation as MUNIT's decoder uses it (Huang et al. 2018).
 
+use super::packed::unpack;
 use crate::graph::{Variable, is_recording, record};
 use crate::kernel::{Element, blocks_per_task, written, written_blocks};
 use crate::launch::{Kernel, launch};
@@ -48,14 +49,8 @@ fn fused_gradient(x: &Variable, gamma: &Variable, g: &Variable, plane: usize) ->
     let (elements, channels) = (x.elem_count(), gamma.elem_count());
     let operands = [x.value(), gamma.value(), g.value()];
     let packed = launch(&NormaliseGradient { plane }, &operands, elements + 2 * channels)?;
-    let part = |start, len, dims: &[usize]| -> Result<Option<Variable>> {
-        Ok(Some(Variable::constant(packed.narrow(0, start, len)?.reshape(dims)?)))
-    };
-    Ok(vec![
-        part(0, elements, x.dims())?,
-        part(elements, channels, gamma.dims())?,
-        part(elements + channels, channels, gamma.dims())?,
-    ])
+    // The shift is shaped like the scale.
+    unpack(&packed, [x, gamma, gamma])
 }
 
 /// The same gradients from operations that can be differentiated again.

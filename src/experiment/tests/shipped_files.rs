@@ -131,7 +131,7 @@ fn variants_of_f_differ_in_one_switch_each() {
 
 #[test]
 fn the_files_on_disk_load_too() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    let folder = Path::new("experiments");
     for (name, _) in EMBEDDED {
         let experiment = load(&folder.join(name)).expect(name);
         assert_eq!(experiment.profiles().len(), 1);

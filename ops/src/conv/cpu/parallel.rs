@@ -1,6 +1,7 @@
 //! Loops over tasks.
 
 use rayon::prelude::*;
+use std::mem::MaybeUninit;
 
 /// Multiply-adds below which a loop is not worth waking other threads for.
 const WORTH_SHARING: usize = 1 << 19;
@@ -16,6 +17,11 @@ unsafe impl<T> Sync for Shared<T> {}
 impl<T> Shared<T> {
     pub fn new(pointer: *mut T) -> Self {
         Self(pointer)
+    }
+
+    /// Memory that is yet to be written.
+    pub fn unwritten(memory: &mut [MaybeUninit<T>]) -> Self {
+        Self(memory.as_mut_ptr().cast())
     }
 
     /// # Safety

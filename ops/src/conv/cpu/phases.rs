@@ -8,7 +8,8 @@ use super::patches::Taps;
 use super::planes::{Images, Planes};
 use super::scratch::Scratch;
 use super::weights::{Filters, pack};
-use crate::element::{Element, filled};
+use crate::element::Element;
+use crate::kernel::written;
 use crate::simd::{Job, Vector, run};
 
 /// One direction of a transposed convolution: fine pixel `step`·j + phase meets, through kernel tap k, the coarse pixel
@@ -88,8 +89,8 @@ pub(super) fn transposed<T: Element>(
         let plane = axes[0].fine * axes[1].fine;
         // SAFETY: the correlation writes its whole target.
         return unsafe {
-            filled(n * m * plane, |out| {
-                correlate(0, Target { out: Shared::new(out), plane, last });
+            written(n * m * plane, |out| {
+                correlate(0, Target { out: Shared::unwritten(out), plane, last });
             })
         };
     }
@@ -114,8 +115,8 @@ pub(super) fn transposed<T: Element>(
     let parts = (n * m).min(wanted_tasks());
     // SAFETY: the jobs write all rows of all n · m planes.
     unsafe {
-        filled(n * m * plane, |out| {
-            let out = Shared::new(out);
+        written(n * m * plane, |out| {
+            let out = Shared::unwritten(out);
             for_each(parts, 4 * n * m * plane, |part| {
                 let planes = n * m * part / parts..n * m * (part + 1) / parts;
                 run(Joining { phases: &phases, step, m, planes, size, join, last, out });

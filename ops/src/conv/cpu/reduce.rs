@@ -77,7 +77,7 @@ impl<T: Element> Job<T> for Transpose<'_, T> {
 }
 
 /// Writes all places of `out`.
-pub(super) fn reduce<T: Element>(patches: impl Patches<T>, columns: &Columns<T>, places: Places, out: *mut T) {
+pub(super) fn reduce<T: Element>(patches: impl Patches<T>, columns: &Columns<T>, places: Places, out: Shared<T>) {
     let (rows, unit) = (patches.rows(), patches.unit());
     debug_assert_eq!(patches.pixels(), columns.pixels, "both operands have the same pixels");
     let panels = columns.channels.div_ceil(2 * lanes::<T>());
@@ -85,7 +85,6 @@ pub(super) fn reduce<T: Element>(patches: impl Patches<T>, columns: &Columns<T>,
     let units = rows / unit;
     let row_parts = units.div_ceil(ROWS / unit);
     let panel_parts = wanted.div_ceil(row_parts).min(panels);
-    let out = Shared::new(out);
     for_each(row_parts * panel_parts, rows * columns.channels * columns.pixels, |task| {
         let (row_part, panel_part) = (task / panel_parts, task % panel_parts);
         run(Sums {

@@ -11,7 +11,8 @@ use super::tiles::Tiles;
 use super::weights::{Filters, pack};
 use super::winograd;
 use crate::conv::geometry::{ConvGeometry, Resample, Sizes};
-use crate::element::{Element, filled};
+use crate::element::Element;
+use crate::kernel::written;
 use crate::simd::lanes;
 
 /// y = act(x) ∗ w (+ bias), with `s.resample` around it. x: n·ci·input, w: co·ci·kernel, y: n·co·output; act is the
@@ -67,8 +68,8 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
             let plane = s.input_plane();
             // SAFETY: the correlation writes its whole target.
             unsafe {
-                filled(s.n * s.ci * plane, |out| {
-                    let target = Target { out: Shared::new(out), plane, last };
+                written(s.n * s.ci * plane, |out| {
+                    let target = Target { out: Shared::unwritten(out), plane, last };
                     Correlation { patches, weights, m: s.ci, target }.run();
                 })
             }
@@ -208,8 +209,8 @@ fn convolve<T: Element>(s: &Sizes, patches: impl Patches<T>, w: &[T], bias: Opti
     let (plane, weights) = (s.output_plane(), Panels::row_major(w, s.patch()));
     // SAFETY: the correlation writes its whole target.
     unsafe {
-        filled(s.n * s.co * plane, |out| {
-            let target = Target { out: Shared::new(out), plane, last: Last { bias, mask: None } };
+        written(s.n * s.co * plane, |out| {
+            let target = Target { out: Shared::unwritten(out), plane, last: Last { bias, mask: None } };
             Correlation { patches, weights, m: s.co, target }.run();
         })
     }
@@ -219,5 +220,5 @@ fn convolve<T: Element>(s: &Sizes, patches: impl Patches<T>, w: &[T], bias: Opti
 fn sums<T: Element>(s: &Sizes, patches: impl Patches<T>, other: Images<T>, places: Places) -> Vec<T> {
     let columns = Columns::of(other);
     // SAFETY: `reduce` writes every channel, tap and column, which are all of the weights.
-    unsafe { filled(s.co * s.patch(), |out| reduce(patches, &columns, places, out)) }
+    unsafe { written(s.co * s.patch(), |out| reduce(patches, &columns, places, Shared::unwritten(out))) }
 }

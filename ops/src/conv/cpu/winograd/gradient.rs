@@ -5,7 +5,8 @@ use super::super::planes::Images;
 use super::super::scratch::Scratch;
 use super::super::tiles::{Differences, Reader, Tiles};
 use super::POINTS;
-use crate::element::{Element, filled};
+use crate::element::Element;
+use crate::kernel::written;
 use crate::simd::{Job, Operand, Shape, Vector, lanes, run, transpose};
 
 /// Transformed derivatives of one block of tiles: they stay in the last-level cache.
@@ -31,8 +32,8 @@ pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivativ
     let sums = Scratch::<T>::new(if blocks > 1 { row_parts * panels * POINTS * ROWS * width } else { 0 });
     // SAFETY: the jobs of the last block write all kernels.
     unsafe {
-        filled(co * ci * 9, |out| {
-            let (out, columns_out) = (Shared::new(out), Shared::new(columns.pointer()));
+        written(co * ci * 9, |out| {
+            let (out, columns_out) = (Shared::unwritten(out), Shared::new(columns.pointer()));
             for first in (0..count).step_by(block) {
                 let here = block.min(count - first);
                 let parts = here.div_ceil(32).min(wanted_tasks());

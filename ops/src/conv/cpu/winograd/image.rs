@@ -9,7 +9,8 @@ use super::super::tiles::{Differences, Reader, Tiles, Writer};
 use super::super::weights::Filters;
 use super::POINTS;
 use super::filter::Transformed;
-use crate::element::{Element, filled};
+use crate::element::Element;
+use crate::kernel::written;
 use crate::simd::{Job, Shape, Vector, lanes, run, tile_rows};
 use std::ops::Range;
 
@@ -36,8 +37,8 @@ pub(in super::super) fn convolve<T: Element>(
     let parts = wanted.div_ceil(blocks).min(row_panels);
     // SAFETY: the jobs write all rows of all tiles.
     unsafe {
-        filled(n * m * size[0] * size[1], |out| {
-            let out = Shared::new(out);
+        written(n * m * size[0] * size[1], |out| {
+            let out = Shared::unwritten(out);
             for_each(blocks * parts, POINTS * count * images.channels * m, |task| {
                 let (first, part) = (task / parts * block * width, task % parts);
                 run(Block {
