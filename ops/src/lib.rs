@@ -26,6 +26,7 @@ mod loss;
 mod matrix;
 mod norm;
 mod optimise;
+mod pool;
 pub mod random;
 mod reduction;
 pub mod resize;
@@ -36,7 +37,7 @@ mod windows;
 
 pub use arrange::{cat_channels, narrow_channels, reshape, select_channels};
 pub use batch_norm::scale_shift_relu;
-pub use conv::{Conv2dConfig, ConvGeometry, Resample, conv_transpose2d, conv2d, conv2d_input_gradient};
+pub use conv::{Conv2dConfig, ConvGeometry, Resample, conv_transpose2d, conv2d, conv2d_input_gradient, conv2d_relu};
 pub use elementwise::{
     add, affine, exp, leaky_relu, leaky_relu_gradient, ln, mul, power, relu, residual_add, sigmoid, softplus, sqr, sub,
     tanh,
@@ -49,6 +50,7 @@ pub use loss::{cross_entropy, l1_mean};
 pub use matrix::{linear, matmul};
 pub use norm::{INSTANCE_NORM_EPS, LAYER_NORM_EPS, adaptive_instance_norm, instance_norm, layer_norm};
 pub use optimise::{Adam, AdamConfig, Declaration, Init, Parameters, Weights, update_ema};
+pub use pool::{Pooling, Window, pool2d};
 pub use reduction::{expand_from, mean_all, sum_all, sum_per_sample, sum_to};
 pub use scale::{avg_pool2, upsample_nearest2};
 pub use windows::{avg_pool3, reflection_pad2d};

@@ -37,6 +37,8 @@ pub(crate) trait Vector: Copy {
     /// 1 where the sign bit is clear, `slope` elsewhere.
     unsafe fn select_by_sign(self, slope: Self) -> Self;
     unsafe fn multiply_lanes(self, other: Self) -> Self;
+    /// 0 instead of negative numbers; a NaN stays.
+    unsafe fn relu(self) -> Self;
     /// The first `count` scalars, of at most all lanes; the other lanes are 0.
     unsafe fn load_first(from: *const Self::Scalar, count: usize) -> Self;
     /// The lanes `start`..`end`, of at most all lanes.
@@ -175,6 +177,10 @@ impl<T: Element> Vector for Portable<T> {
         Self(std::array::from_fn(|i| self.0[i] * other.0[i]))
     }
     #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Self(self.0.map(|x| if x < T::default() { T::default() } else { x }))
+    }
+    #[inline(always)]
     unsafe fn load_first(from: *const T, count: usize) -> Self {
         Self(std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::default() }))
     }
@@ -272,7 +278,7 @@ mod x86 {
     macro_rules! vector {
         ($name:ident, $scalar:ty, $lanes:expr, $rows:expr, $features:literal,
          $set:ident, $load:ident, $store:ident, $fma:ident, $add:ident, $sub:ident, $mul:ident,
-         zip: $zip:expr, unzip: $unzip:expr, select: $select:expr, load_first: $load_first:expr, store_first: $store_first:expr,
+         zip: $zip:expr, unzip: $unzip:expr, select: $select:expr, relu: $relu:expr, load_first: $load_first:expr, store_first: $store_first:expr,
          mask: $mask:ty, $between:expr, load_masked: $load_masked:expr, store_masked: $store_masked:expr) => {
             impl Vector for $name {
                 type Scalar = $scalar;
@@ -318,6 +324,11 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn select_by_sign(self, slope: Self) -> Self {
                     unsafe { $select(self, slope) }
+                }
+                #[inline(always)]
+                unsafe fn relu(self) -> Self {
+                    // Where one operand is a NaN, the instruction gives the second one.
+                    unsafe { $relu(self) }
                 }
                 #[inline(always)]
                 unsafe fn load_first(from: *const $scalar, count: usize) -> Self {
@@ -370,6 +381,7 @@ mod x86 {
         zip: |a, b| [_mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b), _mm512_permutex2var_ps(a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b)],
         unzip: |a, b| [_mm512_permutex2var_ps(a, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b), _mm512_permutex2var_ps(a, _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b)],
         select: |a, slope| _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(a)), _mm512_set1_ps(1.0), slope),
+        relu: |x| _mm512_max_ps(_mm512_setzero_ps(), x),
         load_first: |from, count| _mm512_maskz_loadu_ps(((1u32 << count) - 1) as u16, from),
         store_first: |value, to, count| _mm512_mask_storeu_ps(to, ((1u32 << count) - 1) as u16, value),
         mask: __mmask16, |start: usize, end: usize| ((1u32 << end) - (1u32 << start)) as u16,
@@ -382,6 +394,7 @@ mod x86 {
         zip: |a, b| [_mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), b), _mm512_permutex2var_pd(a, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), b)],
         unzip: |a, b| [_mm512_permutex2var_pd(a, _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14), b), _mm512_permutex2var_pd(a, _mm512_setr_epi64(1, 3, 5, 7, 9, 11, 13, 15), b)],
         select: |a, slope| _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_castpd_si512(a)), _mm512_set1_pd(1.0), slope),
+        relu: |x| _mm512_max_pd(_mm512_setzero_pd(), x),
         load_first: |from, count| _mm512_maskz_loadu_pd(((1u32 << count) - 1) as u8, from),
         store_first: |value, to, count| _mm512_mask_storeu_pd(to, ((1u32 << count) - 1) as u8, value),
         mask: __mmask8, |start: usize, end: usize| ((1u32 << end) - (1u32 << start)) as u8,
@@ -400,6 +413,7 @@ mod x86 {
             [_mm256_shuffle_ps(low, high, 0b10_00_10_00), _mm256_shuffle_ps(low, high, 0b11_01_11_01)]
         },
         select: |a, slope| _mm256_blendv_ps(_mm256_set1_ps(1.0), slope, a),
+        relu: |x| _mm256_max_ps(_mm256_setzero_ps(), x),
         load_first: |from, count| _mm256_maskload_ps(from, first_32(count)),
         store_first: |value, to, count| _mm256_maskstore_ps(to, first_32(count), value),
         mask: __m256i, |start: usize, end: usize| unsafe { _mm256_andnot_si256(first_32(start), first_32(end)) },
@@ -418,6 +432,7 @@ mod x86 {
             [_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high)]
         },
         select: |a, slope| _mm256_blendv_pd(_mm256_set1_pd(1.0), slope, a),
+        relu: |x| _mm256_max_pd(_mm256_setzero_pd(), x),
         load_first: |from, count| _mm256_maskload_pd(from, first_64(count)),
         store_first: |value, to, count| _mm256_maskstore_pd(to, first_64(count), value),
         mask: __m256i, |start: usize, end: usize| unsafe { _mm256_andnot_si256(first_64(start), first_64(end)) },

@@ -5,12 +5,12 @@
 use candle_core::{DType, Device, Tensor};
 use harness_ops::random::Key;
 use harness_ops::{
-    Adam, AdamConfig, Conv2dConfig, ConvGeometry, Declaration, Init, Parameters, Resample, Variable,
+    Adam, AdamConfig, Conv2dConfig, ConvGeometry, Declaration, Init, Parameters, Pooling, Resample, Variable, Window,
     adaptive_instance_norm, add, affine, avg_pool2, avg_pool3, cat_channels, conv_transpose2d, conv2d,
-    conv2d_input_gradient, cross_entropy, exp, expand_from, gradient, high_pass, instance_norm, interpolate_bilinear,
-    l1_mean, layer_norm, leaky_relu, linear, ln, matmul, mean_all, mul, narrow_channels, power, reflection_pad2d, relu,
-    reshape, residual_add, scale_shift_relu, select_channels, sigmoid, softplus, sqr, sub, sum_all, sum_per_sample,
-    sum_to, tanh, update_ema, upsample_nearest2,
+    conv2d_input_gradient, conv2d_relu, cross_entropy, exp, expand_from, gradient, high_pass, instance_norm,
+    interpolate_bilinear, l1_mean, layer_norm, leaky_relu, linear, ln, matmul, mean_all, mul, narrow_channels, pool2d,
+    power, reflection_pad2d, relu, reshape, residual_add, scale_shift_relu, select_channels, sigmoid, softplus, sqr,
+    sub, sum_all, sum_per_sample, sum_to, tanh, update_ema, upsample_nearest2,
 };
 use std::collections::HashMap;
 
@@ -284,6 +284,24 @@ fn parts_and_planes() {
         }
         let scaled = |t: &[Tensor]| scale_shift_relu(&t[0], &t[1], &t[2]).unwrap();
         assert_close("scale_shift_relu", &scaled(&ours), &scaled(&reference), tolerance);
+        for (stride, padding) in [(1, [1, 1]), (1, [0, 0]), (2, [0, 2])] {
+            let weight = random("kernels", &[4, 3, 3, 3]);
+            let bias = random("bias", &[4]);
+            let convolved = |x: &Tensor| {
+                let [weight, bias] =
+                    [&weight, &bias].map(|t| t.to_dtype(dtype).unwrap().to_device(x.device()).unwrap());
+                conv2d_relu(x, &weight, &bias, ConvGeometry { stride, padding }).unwrap()
+            };
+            let label = format!("conv2d_relu {stride} {padding:?}");
+            assert_close(&label, &convolved(&ours[0]), &convolved(&reference[0]), 10.0 * tolerance);
+        }
+        for (size, stride, padding) in [(3, 2, 0), (3, 1, 1), (2, 3, 1), (1, 1, 0)] {
+            for pooling in [Pooling::Max, Pooling::Average, Pooling::AverageWithPadding] {
+                let pooled = |x: &Tensor| pool2d(x, Window { size, stride, padding }, pooling).unwrap();
+                let label = format!("pool2d {size} {stride} {padding} {pooling:?}");
+                assert_close(&label, &pooled(&ours[0]), &pooled(&reference[0]), tolerance);
+            }
+        }
     }
 }
 

@@ -120,8 +120,12 @@ fn mismatch(
     }
 }
 
-/// y = act(x) ∗ w (+ b).
-pub(crate) struct Forward(pub Sizes, pub Option<f64>);
+/// y = act(x) ∗ w (+ b), or max(0, y).
+pub(crate) struct Forward {
+    pub sizes: Sizes,
+    pub input_slope: Option<f64>,
+    pub relu: bool,
+}
 
 /// ∂act(x) from ∂y and w, through the activation's derivative where its input is the third operand.
 pub(crate) struct InputGradient(pub Sizes, pub Option<f64>);
@@ -135,7 +139,8 @@ impl Kernel for Forward {
     }
 
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
-        cpu::forward(&self.0, operands[0], operands[1], operands.get(2).copied(), self.1)
+        let bias = operands.get(2).copied();
+        cpu::forward(&self.sizes, operands[0], operands[1], bias, self.input_slope, self.relu)
     }
 }
 
@@ -161,7 +166,7 @@ impl Kernel for WeightGradient {
 }
 
 /// Sizes of the map that takes `input` images to `output` images.
-fn sizes(x: [usize; 4], y: [usize; 4], kernel: [usize; 2], config: Conv2dConfig) -> Sizes {
+pub(super) fn sizes(x: [usize; 4], y: [usize; 4], kernel: [usize; 2], config: Conv2dConfig) -> Sizes {
     let ([n, ci, ih, iw], [_, co, oh, ow]) = (x, y);
     let Conv2dConfig { geometry, resample, batch_independent, .. } = config;
     Sizes { n, ci, co, input: [ih, iw], output: [oh, ow], kernel, geometry, resample, batch_independent }
@@ -178,7 +183,7 @@ fn forward(x: &Variable, w: &Variable, bias: Option<&Variable>, config: Conv2dCo
     flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes, Pass::Forward));
     let mut operands = vec![x.value(), w.value()];
     operands.extend(bias.map(Variable::value));
-    let y = launch(&Forward(sizes, config.input_slope), &operands, &out)?;
+    let y = launch(&Forward { sizes, input_slope: config.input_slope, relu: false }, &operands, &out)?;
     let mut inputs = vec![x, w];
     inputs.extend(bias);
     let (saved_x, saved_w) = (x.clone(), w.clone());

@@ -9,6 +9,8 @@
 mod cpu;
 pub(crate) mod differentiable;
 pub(crate) mod geometry;
+mod inference;
 
 pub use differentiable::{conv_transpose2d, conv2d, conv2d_input_gradient};
 pub use geometry::{Conv2dConfig, ConvGeometry, Resample};
+pub use inference::conv2d_relu;

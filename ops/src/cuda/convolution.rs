@@ -76,8 +76,8 @@ fn derivative<T: CudaElement>(device: &CudaDevice, s: &Sizes, dy: &CudaView<'_, 
 
 impl CudaKernel for Forward {
     fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
-        let (s, weight, bias) = (&self.0, &x[1], x.get(2));
-        let source = source(device, s, &x[0], self.1)?;
+        let (s, weight, bias) = (&self.sizes, &x[1], x.get(2));
+        let source = source(device, s, &x[0], self.input_slope)?;
         let mut y = plan(device, geometry(s))?.forward(device, &either(&source, &x[0]), weight)?;
         if s.resample == Resample::AvgPool2 {
             y = pooled(device, &y, s.input[1], 0.25)?;
@@ -85,6 +85,9 @@ impl CudaKernel for Forward {
         if let Some(bias) = bias {
             let (channels, plane) = (s.co as u64, s.output_plane() as u64);
             call!(device, T, "add_bias", over(len), [bias] -> &mut y, len as u64, channels, plane)?;
+        }
+        if self.relu {
+            y = LeakyRelu { slope: 0.0 }.cuda(device, &[y.as_view()], len)?;
         }
         Ok(y)
     }

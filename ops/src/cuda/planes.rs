@@ -5,6 +5,7 @@ use super::launch::CudaKernel;
 use super::module::map;
 use crate::high_pass::HighPass;
 use crate::interpolate::Bilinear;
+use crate::pool::{Pool, Pooling};
 use crate::scale::{Repeat, SumPool};
 use crate::windows::{Adjoint, Apply, LinearMap};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, PushKernelArg};
@@ -56,5 +57,18 @@ impl CudaKernel for Bilinear {
         let ([height, width], [rows, columns]) = (self.input.map(|n| n as u64), self.size.map(|n| n as u64));
         let align_corners = u64::from(self.align_corners);
         map!(device, T, "bilinear", len, [&x[0]], height, width, rows, columns, align_corners)
+    }
+}
+
+impl CudaKernel for Pool {
+    fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
+        let ([height, width], [rows, columns]) = (self.input.map(|n| n as u64), self.output.map(|n| n as u64));
+        let [size, stride, padding] = [self.window.size, self.window.stride, self.window.padding].map(|n| n as u64);
+        let kind: u64 = match self.pooling {
+            Pooling::Max => 0,
+            Pooling::Average => 1,
+            Pooling::AverageWithPadding => 2,
+        };
+        map!(device, T, "pool", len, [&x[0]], height, width, rows, columns, size, stride, padding, kind)
     }
 }

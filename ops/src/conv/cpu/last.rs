@@ -4,11 +4,12 @@ use crate::element::Element;
 use crate::simd::Vector;
 
 /// A bias per row is added, and results are multiplied by the slope where the mask, laid out like the results, is
-/// negative: the derivative of a leaky ReLU.
+/// negative: the derivative of a leaky ReLU. A ReLU may come last.
 #[derive(Clone, Copy)]
 pub(super) struct Last<'a, T> {
     pub bias: Option<&'a [T]>,
     pub mask: Option<(&'a [T], T)>,
+    pub relu: bool,
 }
 
 impl<T: Element> Last<'_, T> {
@@ -33,6 +34,9 @@ impl<T: Element> Last<'_, T> {
             if let Some((mask, slope)) = self.mask {
                 let sign = V::load_masked(mask.as_ptr().wrapping_offset(offset), lanes);
                 value = value.multiply_lanes(sign.select_by_sign(V::splat(slope)));
+            }
+            if self.relu {
+                value = value.relu();
             }
             value.store_masked(out.wrapping_offset(offset), lanes);
         }
@@ -59,6 +63,9 @@ impl<T: Element> Last<'_, T> {
                 if let Some((mask, slope)) = self.mask {
                     let sign = V::load_first(mask.as_ptr().add(offset + at), count);
                     value = value.multiply_lanes(sign.select_by_sign(V::splat(slope)));
+                }
+                if self.relu {
+                    value = value.relu();
                 }
                 value.store_first(out.add(at), count);
             }

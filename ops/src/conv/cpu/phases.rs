@@ -102,7 +102,7 @@ pub(super) fn transposed<T: Element>(
             let values = Scratch::<T>::new(n * m * plane);
             if plane > 0 {
                 let out = Shared::new(values.pointer());
-                correlate(phases.len(), Target { out, plane, last: Last { bias: None, mask: None } });
+                correlate(phases.len(), Target { out, plane, last: Last { bias: None, mask: None, relu: false } });
             }
             phases.push(Phase { values, columns: size[1], plane });
         }

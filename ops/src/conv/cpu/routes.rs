@@ -16,27 +16,27 @@ use crate::kernel::written;
 use crate::simd::lanes;
 
 /// y = act(x) ∗ w (+ bias), with `s.resample` around it. x: n·ci·input, w: co·ci·kernel, y: n·co·output; act is the
-/// leaky ReLU with this slope.
-pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slope: Option<f64>) -> Vec<T> {
+/// leaky ReLU with this slope. With `relu`, one is applied to the result.
+pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slope: Option<f64>, relu: bool) -> Vec<T> {
     require(s, Some(x), Some(w), None);
     assert!(bias.is_none_or(|bias| bias.len() == s.co), "invariant: one bias per output channel");
     let images = source(s, x, slope);
+    let last = Last { bias, mask: None, relu };
     match s.resample {
-        Resample::None if winograd_pays(s) => {
+        Resample::None if winograd_pays_forward(s) => {
             let filters = Filters::by_output(w, s.co, s.ci, 9);
-            winograd::convolve(images, filters, false, Last { bias, mask: None })
+            winograd::convolve(Tiles::padded(images, s.geometry.padding[0]), filters, false, last)
         }
         Resample::None => {
             let planes = Planes::prepare(images, s.geometry.padding, s.geometry.stride, covered(s));
             let taps = taps(s, &planes);
-            convolve(s, Taps::of(&planes, &taps, s.output), w, bias)
+            convolve(s, Taps::of(&planes, &taps, s.output), w, last)
         }
         // Pooling the input with stride 1 and convolving with stride 2 gives the same: both are linear filters.
-        Resample::AvgPool2 => convolve(s, Pooled { tiles: Tiles::of(images), factor: T::of(0.25) }, w, bias),
+        Resample::AvgPool2 => convolve(s, Pooled { tiles: Tiles::of(images), factor: T::of(0.25) }, w, last),
         // Repeated pixels are pixels with zeros between, box-filtered; the filter commutes with the convolution.
         Resample::Upsample2 => {
             let filters = Filters::by_output(w, s.co, s.ci, 9);
-            let last = Last { bias, mask: None };
             transposed(images, filters, fine_axes(s.input, true), Join::Box(T::ONE), last)
         }
     }
@@ -45,11 +45,11 @@ pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slop
 /// The derivative in act(x), times the derivative of the leaky ReLU at x when `mask` is (x, slope).
 pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[T], f64)>) -> Vec<T> {
     require(s, mask.map(|(x, _)| x), Some(w), Some(dy));
-    let last = Last { bias: None, mask: mask.map(|(x, slope)| (x, T::of(slope))) };
+    let last = Last { bias: None, mask: mask.map(|(x, slope)| (x, T::of(slope))), relu: false };
     let images = Images::plain(dy, s.n, s.co, s.output);
     let filters = Filters::by_input(w, s.co, s.ci, s.kernel[0] * s.kernel[1]);
     match s.resample {
-        Resample::None if winograd_pays(s) => winograd::convolve(images, filters, true, last),
+        Resample::None if winograd_pays(s) => winograd::convolve(Tiles::of(images), filters, true, last),
         Resample::None => {
             let axes = [0, 1].map(|axis| Axis {
                 step: s.geometry.stride,
@@ -126,7 +126,8 @@ pub enum Pass {
 /// Floating-point operations that the algorithm chosen for `pass` spends on products.
 pub fn executed_flop(s: &Sizes, pass: Pass) -> u64 {
     let winograd = match pass {
-        Pass::Forward | Pass::InputGradient => winograd_pays(s),
+        Pass::Forward => winograd_pays_forward(s),
+        Pass::InputGradient => winograd_pays(s),
         Pass::WeightGradient => winograd_pays_for_weights(s),
     };
     match s.resample {
@@ -165,10 +166,20 @@ fn winograd_fits(s: &Sizes) -> bool {
     s.resample == Resample::None && s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1)
 }
 
-/// Whether forward and input gradient gain from it.
-fn winograd_pays(s: &Sizes) -> bool {
+fn has_winograd_pixels(s: &Sizes) -> bool {
     let images = if s.batch_independent { 1 } else { s.n };
-    winograd_fits(s) && images * s.output_plane() >= WINOGRAD_PIXELS
+    images * s.output_plane() >= WINOGRAD_PIXELS
+}
+
+/// Whether the input gradient gains from it.
+fn winograd_pays(s: &Sizes) -> bool {
+    winograd_fits(s) && has_winograd_pixels(s)
+}
+
+/// Whether forward gains from it, which needs no padding.
+fn winograd_pays_forward(s: &Sizes) -> bool {
+    let unpadded = s.resample == Resample::None && s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 0);
+    (winograd_fits(s) || unpadded) && has_winograd_pixels(s)
 }
 
 /// Whether the weight gradient gains from it.
@@ -205,12 +216,12 @@ fn taps<T: Element>(s: &Sizes, planes: &Planes<T>) -> Vec<usize> {
 }
 
 /// The convolution of what the kernel meets.
-fn convolve<T: Element>(s: &Sizes, patches: impl Patches<T>, w: &[T], bias: Option<&[T]>) -> Vec<T> {
+fn convolve<T: Element>(s: &Sizes, patches: impl Patches<T>, w: &[T], last: Last<T>) -> Vec<T> {
     let (plane, weights) = (s.output_plane(), Panels::row_major(w, s.patch()));
     // SAFETY: the correlation writes its whole target.
     unsafe {
         written(s.n * s.co * plane, |out| {
-            let target = Target { out: Shared::unwritten(out), plane, last: Last { bias, mask: None } };
+            let target = Target { out: Shared::unwritten(out), plane, last };
             Correlation { patches, weights, m: s.co, target }.run();
         })
     }

@@ -127,7 +127,7 @@ fn check<T: Element + Into<f64>>(s: &Sizes, tolerance: f64) {
             dx.iter_mut().zip(&x).for_each(|(dx, &x)| *dx *= factor(x));
         }
         let found = [
-            forward(s, &tx, &tw, slope.map(|_| &tbias[..]), slope),
+            forward(s, &tx, &tw, slope.map(|_| &tbias[..]), slope, false),
             input_gradient(s, &tdy, &tw, slope.map(|slope| (&tx[..], slope))),
             weight_gradient(s, &tx, &tdy, slope),
         ];
@@ -200,6 +200,9 @@ fn winograd() {
         for input in [[1, 1], [1, 5], [2, 2], [4, 4], [7, 9], [16, 36]] {
             check_both(&sizes(3, channels, input, Resample::None));
         }
+        for input in [[3, 3], [3, 90], [4, 50], [8, 12], [17, 36], [33, 18]] {
+            check_both(&plain(3, channels, input, [3, 3], ConvGeometry::new(1, 0)));
+        }
     }
     check_both(&sizes(8, [40, 33], [4, 4], Resample::None));
     check_both(&sizes(3, [33, 72], [18, 16], Resample::None));
@@ -240,7 +243,7 @@ fn adjoint() {
         let s = sizes(4, [24, 40], [12, 8], resample);
         let (x, w) = (numbers(s.n * s.ci * s.input_plane(), 5), numbers(s.co * s.patch(), 6));
         let dy = numbers(s.n * s.co * s.output_plane(), 7);
-        let value = dot(&forward(&s, &x, &w, None, None), &dy);
+        let value = dot(&forward(&s, &x, &w, None, None, false), &dy);
         assert!((value - dot(&x, &input_gradient(&s, &dy, &w, None))).abs() < 1e-9 * value.abs().max(1.0));
         assert!((value - dot(&w, &weight_gradient(&s, &x, &dy, None))).abs() < 1e-9 * value.abs().max(1.0));
     }
@@ -252,7 +255,11 @@ fn results_do_not_depend_on_threads() {
         let x = as_type::<f32>(&numbers(s.n * s.ci * s.input_plane(), 8));
         let (w, dy) = (numbers(s.co * s.patch(), 9), numbers(s.n * s.co * s.output_plane(), 10));
         let (w, dy) = (as_type::<f32>(&w), as_type::<f32>(&dy));
-        [forward(s, &x, &w, None, Some(0.2)), input_gradient(s, &dy, &w, None), weight_gradient(s, &x, &dy, None)]
+        [
+            forward(s, &x, &w, None, Some(0.2), false),
+            input_gradient(s, &dy, &w, None),
+            weight_gradient(s, &x, &dy, None),
+        ]
     };
     let with = |threads: usize, s: &Sizes| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");

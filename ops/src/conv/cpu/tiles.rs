@@ -7,10 +7,14 @@ use crate::element::Element;
 use crate::simd::Vector;
 use std::ops::Range;
 
-/// One tile for every 2×2 pixels: n × rows × columns, with one row and column of zeros before the image.
+/// One tile for every 2×2 pixels of the result: n × rows × columns.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles<'a, T> {
     pub images: Images<'a, T>,
+    /// Rows and columns of zeros before the image.
+    padding: usize,
+    /// Height and width of the result.
+    output: [usize; 2],
     pub rows: usize,
     pub columns: usize,
 }
@@ -26,9 +30,21 @@ struct Run {
 }
 
 impl<'a, T: Element> Tiles<'a, T> {
+    /// For a result of the images' size: one row and column of zeros on every side.
     pub fn of(images: Images<'a, T>) -> Self {
-        let [rows, columns] = images.size.map(|side| side.div_ceil(2));
-        Self { images, rows, columns }
+        Self::padded(images, 1)
+    }
+
+    /// With so many rows and columns of zeros, 0 or 1, on every side. Without any, images must have at least 3×3 pixels.
+    pub fn padded(images: Images<'a, T>, padding: usize) -> Self {
+        let output = images.size.map(|side| side + 2 * padding - 2);
+        let [rows, columns] = output.map(|side| side.div_ceil(2));
+        Self { images, padding, output, rows, columns }
+    }
+
+    /// Pixels of a plane of the result.
+    pub fn output_plane(&self) -> usize {
+        self.output[0] * self.output[1]
     }
 
     pub fn count(&self) -> usize {
@@ -61,15 +77,17 @@ struct Pieces<V: Vector> {
 }
 
 impl<V: Vector> Pieces<V> {
-    /// Pixels from −1 + `first` on, row and column, of some tiles: two of each tile's row for every pair.
+    /// Pixels from `first` on, row and column, of planes of `size`, for some tiles: two of each tile's row for every
+    /// pair.
     #[inline(always)]
     unsafe fn of<T: Element>(
         tiles: &Tiles<T>,
         range: Range<usize>,
+        size: [usize; 2],
         channels: usize,
         firsts: impl Iterator<Item = [isize; 2]> + Clone,
     ) -> Self {
-        let [height, width] = tiles.images.size.map(|side| side as isize);
+        let [height, width] = size.map(|side| side as isize);
         let half = V::LANES / 2;
         let runs = tiles.runs(range, half);
         let low = runs.partition_point(|run| run.lane < half);
@@ -155,9 +173,11 @@ impl<'a, T: Element, V: Vector<Scalar = T>> Reader<'a, V, T> {
     /// The processor must have the registers.
     #[inline(always)]
     pub unsafe fn of(tiles: &Tiles<'a, T>, range: Range<usize>) -> Self {
-        let firsts = [-1, 1].into_iter().flat_map(|column| (-1..3).map(move |row| [row, column]));
+        let first = -(tiles.padding as isize);
+        let firsts = [first, first + 2].into_iter();
+        let firsts = firsts.flat_map(|column| (first..first + 4).map(move |row| [row, column]));
         // SAFETY: see above.
-        let pieces = unsafe { Pieces::of(tiles, range, tiles.images.channels, firsts) };
+        let pieces = unsafe { Pieces::of(tiles, range, tiles.images.size, tiles.images.channels, firsts) };
         Self { images: tiles.images, pieces }
     }
 
@@ -269,8 +289,8 @@ impl<V: Vector> Writer<V> {
     #[inline(always)]
     pub unsafe fn of<T: Element>(tiles: &Tiles<T>, range: Range<usize>, channels: usize) -> Self {
         // SAFETY: see above.
-        let pieces = unsafe { Pieces::of(tiles, range, channels, (0..2).map(|row| [row, 0])) };
-        Self { pieces, plane: tiles.images.size[0] * tiles.images.size[1] }
+        let pieces = unsafe { Pieces::of(tiles, range, tiles.output, channels, (0..2).map(|row| [row, 0])) };
+        Self { pieces, plane: tiles.output_plane() }
     }
 
     /// Writes the pixels of one channel, two registers in each of both rows.

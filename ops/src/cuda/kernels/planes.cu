@@ -137,3 +137,29 @@ KERNEL bilinear(
         );
     }
 }
+
+// Windows of size x size pixels, stride apart, over images with a margin of padding pixels that are not there: their
+// largest pixel (kind 0; a NaN stays), their mean (1), or their mean with zeros in the margin (2).
+KERNEL pool(
+    const Real* x, Real* y, u64 n, u64 height, u64 width, u64 rows, u64 columns, u64 size, u64 stride, u64 padding,
+    u64 kind
+) {
+    FOR_EACH(i, n) {
+        const u64 plane = i / (rows * columns), top = i / columns % rows * stride, left = i % columns * stride;
+        const u64 y_start = top > padding ? top - padding : 0, x_start = left > padding ? left - padding : 0;
+        u64 y_end = top + size - padding, x_end = left + size - padding;
+        if (y_end > height) y_end = height;
+        if (x_end > width) x_end = width;
+        const Real* from = x + plane * height * width;
+        Real value = kind == 0 ? from[y_start * width + x_start] : Real(0);
+        for (u64 row = y_start; row < y_end; row++)
+            for (u64 column = x_start; column < x_end; column++) {
+                const Real pixel = from[row * width + column];
+                if (kind != 0) value += pixel;
+                else if (pixel > value || pixel != pixel) value = pixel;
+            }
+        if (kind == 1) value /= Real((y_end - y_start) * (x_end - x_start));
+        if (kind == 2) value /= Real(size * size);
+        y[i] = value;
+    }
+}

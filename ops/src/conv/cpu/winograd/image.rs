@@ -3,7 +3,6 @@
 use super::super::correlate::{Panels, TILE};
 use super::super::last::Last;
 use super::super::parallel::{Shared, for_each, wanted_tasks};
-use super::super::planes::Images;
 use super::super::scratch::Scratch;
 use super::super::tiles::{Differences, Reader, Tiles, Writer};
 use super::super::weights::Filters;
@@ -17,16 +16,15 @@ use std::ops::Range;
 /// Transformed tiles that stay in the second-level cache.
 const BLOCK_BYTES: usize = 1 << 19;
 
-/// images ∗ filters, or with both kernel axes reversed when `mirrored`: n × filters.rows × size.
+/// The tiles' images ∗ filters, or with both kernel axes reversed when `mirrored`: n × filters.rows × size of the result.
 pub(in super::super) fn convolve<T: Element>(
-    images: Images<T>,
+    tiles: Tiles<T>,
     filters: Filters<T>,
     mirrored: bool,
     last: Last<T>,
 ) -> Vec<T> {
-    let (n, m, size) = (images.n, filters.rows, images.size);
+    let (images, m) = (tiles.images, filters.rows);
     let transformed = Transformed::of(filters, mirrored);
-    let tiles = Tiles::of(images);
     let (count, width) = (tiles.count(), 2 * lanes::<T>());
     let panels = count.div_ceil(width);
     let cached = (BLOCK_BYTES / (POINTS * images.channels * width * size_of::<T>())).max(1);
@@ -37,7 +35,7 @@ pub(in super::super) fn convolve<T: Element>(
     let parts = wanted.div_ceil(blocks).min(row_panels);
     // SAFETY: the jobs write all rows of all tiles.
     unsafe {
-        written(n * m * size[0] * size[1], |out| {
+        written(images.n * m * tiles.output_plane(), |out| {
             let out = Shared::unwritten(out);
             for_each(blocks * parts, POINTS * count * images.channels * m, |task| {
                 let (first, part) = (task / parts * block * width, task % parts);
