@@ -3,7 +3,7 @@
 use crate::{Error, Result};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::{MatMut, MatRef, Par, diag::DiagMut};
+use faer::{MatMut, MatRef, diag::DiagMut};
 
 /// A = Σᵢ λᵢ vᵢ vᵢᵀ.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +38,7 @@ pub fn symmetric_eigenvalues(a: &[f64], n: usize) -> Result<Vec<f64>> {
     Ok(values)
 }
 
-fn check(a: &[f64], n: usize, operation: &'static str) -> Result<()> {
+pub(crate) fn check(a: &[f64], n: usize, operation: &'static str) -> Result<()> {
     if a.len() != n * n {
         return Err(Error::Shape { operation, rows: n, columns: n, found: a.len() });
     }
@@ -49,8 +49,7 @@ fn check(a: &[f64], n: usize, operation: &'static str) -> Result<()> {
 }
 
 fn decompose(a: &[f64], n: usize, values: &mut [f64], vectors: Option<MatMut<'_, f64>>) -> Result<()> {
-    // Sequential: a parallel reduction would make the last bits depend on the number of threads.
-    let parallelism = Par::Seq;
+    let parallelism = crate::parallelism();
     let wanted = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
     let mut memory = MemBuffer::new(self_adjoint_evd_scratch::<f64>(n, wanted, parallelism, Default::default()));
     self_adjoint_evd(

@@ -30,6 +30,12 @@ pub enum Error {
         /// The entry.
         value: f64,
     },
+    /// Numbers that are no permutation.
+    #[error("not an order of {n} columns")]
+    Order {
+        /// Columns.
+        n: usize,
+    },
     /// The eigensolver reached its iteration limit.
     #[error("the eigenvalue iteration did not converge for a {n}x{n} matrix")]
     NoConvergence {
