@@ -1,11 +1,11 @@
 //! AlexNet, the extractor that needs no download.
 
 use crate::convolution::{Convolution, Geometry};
-use crate::maps::{Maps, groups};
-use crate::pooling::{Window, max_pool};
+use crate::maps::{over_groups, spatial_mean};
 use crate::weights::{Weights, WeightsBytes};
 use crate::{Error, Result, Rgb8Images};
-use rayon::prelude::*;
+use candle_core::{Device, Tensor};
+use harness_ops::{Pooling, Window, pool2d};
 
 /// torchvision's AlexNet features (ImageNet) and the LPIPS v0.1 heads; see `weights/LICENCES.md`.
 static BUNDLED: &[u8] = include_bytes!("../weights/lpips_alexnet.safetensors");
@@ -26,10 +26,14 @@ const LAYERS: [(usize, usize, usize, usize, usize, usize); 5] = [
     (10, 256, 256, 3, 1, 1),
 ];
 
+/// Between the first three layers.
+const HALVING: Window = Window { size: 3, stride: 2, padding: 0 };
+
 /// The convolutional part of torchvision's AlexNet (Krizhevsky 2014, ImageNet weights).
 #[derive(Debug, Clone)]
 pub struct AlexNet {
     layers: Vec<Convolution>,
+    device: Device,
     hash: String,
 }
 
@@ -39,25 +43,36 @@ pub(crate) fn bundled() -> WeightsBytes<'static> {
 }
 
 impl AlexNet {
+    /// What becomes of the values of pixels, in words.
+    pub(crate) const NORMALIZATION: &str = "to -1 to 1, then (x - shift) / scale of LPIPS v0.1";
+
     /// Dimension of [`AlexNet::pooled_conv5`].
     pub const POOLED_DIM: usize = 256;
 
     /// Least height and width of an image: below it, a pooling window does not fit.
     pub const LEAST_SIDE: usize = 31;
 
-    /// The bundled weights.
+    /// The bundled weights, on the processor.
     ///
     /// # Errors
     /// The bundled file is damaged.
     pub fn bundled() -> Result<Self> {
+        Self::bundled_on(&Device::Cpu)
+    }
+
+    /// The bundled weights, on a device, where the network then runs.
+    ///
+    /// # Errors
+    /// The bundled file is damaged, or the device fails.
+    pub fn bundled_on(device: &Device) -> Result<Self> {
         let bytes = bundled();
-        let mut weights = bytes.open(NETWORK)?;
-        let network = Self::new(&mut weights, bytes.hash())?;
+        let mut weights = bytes.open(NETWORK, device)?;
+        let network = Self::new(&mut weights)?;
         weights.end_required()?;
         Ok(network)
     }
 
-    pub(crate) fn new(weights: &mut Weights, hash: String) -> Result<Self> {
+    pub(crate) fn new(weights: &mut Weights) -> Result<Self> {
         let layers = LAYERS
             .into_iter()
             .map(|(index, inputs, outputs, kernel, stride, padding)| {
@@ -65,35 +80,42 @@ impl AlexNet {
                 let geometry = Geometry { inputs, outputs, kernel, stride, padding: (padding, padding) };
                 weights.convolution(&format!("features.{index}"), geometry)
             })
+            .filter_map(Result::transpose)
             .collect::<Result<_>>()?;
-        Ok(Self { layers, hash })
+        Ok(Self { layers, device: weights.device().clone(), hash: weights.hash()? })
     }
 
-    /// Hex BLAKE3 of the weights file.
+    /// Hash of the weights, see [`crate::Inception::weights_hash`].
     pub fn weights_hash(&self) -> &str {
         &self.hash
     }
 
+    /// Where the network runs.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The outputs of the five ReLUs (64, 192, 384, 256, 256 channels) for images of 3×height×width in [-1, 1].
-    pub(crate) fn taps(&self, images: &[&[f32]], height: usize, width: usize) -> Result<Vec<Maps>> {
+    pub(crate) fn taps(&self, images: &[&[f32]], height: usize, width: usize) -> Result<Vec<Tensor>> {
         let mut input = Vec::with_capacity(images.len() * 3 * height * width);
         for image in images {
             for (channel, values) in image.chunks_exact(height * width).enumerate() {
                 input.extend(values.iter().map(|x| (x - SHIFT[channel]) / SCALE[channel]));
             }
         }
-        let input = Maps { count: images.len(), channels: 3, height, width, data: input };
+        let input = Tensor::from_vec(input, (images.len(), 3, height, width), &self.device)?;
         let (first, rest) = self.layers.split_first().expect("invariant: there are five layers");
-        let mut taps = vec![first.forward(input)?];
+        let mut taps = vec![first.forward(&input)?];
         for (index, layer) in rest.iter().enumerate() {
             let last = &taps[index];
-            let x = if index < 2 { max_pool(last, Window::HALVING) } else { last.clone() };
-            taps.push(layer.forward(x)?);
+            let x = if index < 2 { pool2d(last, HALVING, Pooling::Max)? } else { last.clone() };
+            taps.push(layer.forward(&x)?);
         }
         Ok(taps)
     }
 
-    /// The features of `fd_alexnet`, N×256 row-major: the last ReLU's output (conv5), averaged over space, of 8-bit
+    /// The features of `fd_alexnet`, a cheap metric of this project that is not FID and cannot be compared with it, N×256
+    /// row-major: the last ReLU's output (conv5), averaged over space, of 8-bit
     /// images at their own size.
     ///
     /// # Errors
@@ -102,15 +124,11 @@ impl AlexNet {
         check_size(images.height(), images.width())?;
         let signed = images.to_signed();
         let (height, width) = (signed.height(), signed.width());
-        let rows: Vec<Vec<f32>> = groups(signed.len(), images_at_a_time(height, width))
-            .into_par_iter()
-            .map(|group| {
-                let group: Vec<&[f32]> = group.map(|index| signed.image(index)).collect();
-                let taps = self.taps(&group, height, width)?;
-                Ok(taps[taps.len() - 1].spatial_mean())
-            })
-            .collect::<Result<_>>()?;
-        Ok(rows.concat())
+        over_groups(&self.device, signed.len(), images_at_a_time(height, width), |group| {
+            let group: Vec<&[f32]> = group.map(|index| signed.image(index)).collect();
+            let taps = self.taps(&group, height, width)?;
+            spatial_mean(&taps[taps.len() - 1])
+        })
     }
 }
 
@@ -146,8 +164,8 @@ mod tests {
         let network = AlexNet::bundled().unwrap();
         let signed = images(64).to_signed();
         let taps = network.taps(&[signed.image(0)], 64, 64).unwrap();
-        let shapes: Vec<_> = taps.iter().map(|t| (t.channels, t.height, t.width)).collect();
-        assert_eq!(shapes, [(64, 15, 15), (192, 7, 7), (384, 3, 3), (256, 3, 3), (256, 3, 3)]);
+        let shapes: Vec<_> = taps.iter().map(|tap| tap.dims4().unwrap()).collect();
+        assert_eq!(shapes, [(1, 64, 15, 15), (1, 192, 7, 7), (1, 384, 3, 3), (1, 256, 3, 3), (1, 256, 3, 3)]);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Convolution with bias and ReLU, the only kind the extractors have.
 
 use crate::Result;
-use crate::maps::Maps;
-use candle_core::{Device, Storage, Tensor};
-use harness_ops::{Conv2dConfig, ConvGeometry, Variable, conv2d};
+use candle_core::{Device, Tensor};
+use harness_ops::{ConvGeometry, conv2d_relu};
 
 /// Where a kernel is laid over its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +22,6 @@ impl Geometry {
         self.inputs * self.kernel.0 * self.kernel.1
     }
 
-    fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
-        (
-            (height + 2 * self.padding.0 - self.kernel.0) / self.stride + 1,
-            (width + 2 * self.padding.1 - self.kernel.1) / self.stride + 1,
-        )
-    }
-
     /// Rows above and below, and columns left and right, of the kernel that lie in the padding at every one of `height` x
     /// `width` positions. Deep layers see small images as a few pixels, and most of their kernels as nothing but margin.
     fn idle_margin(&self, height: usize, width: usize) -> (usize, usize) {
@@ -44,81 +36,49 @@ impl Geometry {
 #[derive(Debug, Clone)]
 pub(crate) struct Convolution {
     geometry: Geometry,
-    /// outputs×inputs×kernel height×kernel width, flat.
+    /// outputs×inputs×kernel height×kernel width.
     weight: Tensor,
     /// One per output channel.
     bias: Tensor,
 }
 
 impl Convolution {
-    /// A layer of `outputs`×`fan_in` weights and `outputs` biases.
+    /// A layer of `outputs`×`fan_in` weights and `outputs` biases, kept on `device`.
     ///
     /// # Errors
     /// Memory cannot be had.
-    pub(crate) fn new(geometry: Geometry, weight: Vec<f32>, bias: Vec<f32>) -> Result<Self> {
-        let flat = |values: Vec<f32>| {
-            let len = values.len();
-            Tensor::from_vec(values, len, &Device::Cpu)
-        };
-        Ok(Self { geometry, weight: flat(weight)?, bias: flat(bias)? })
+    pub(crate) fn new(geometry: Geometry, weight: Vec<f32>, bias: Vec<f32>, device: &Device) -> Result<Self> {
+        let Geometry { inputs, outputs, kernel, .. } = geometry;
+        let weight = Tensor::from_vec(weight, (outputs, inputs, kernel.0, kernel.1), device)?;
+        Ok(Self { geometry, weight, bias: Tensor::from_vec(bias, outputs, device)? })
     }
 
-    /// Applies the layer. What an image gives depends on no other image of the batch, to the bit.
-    ///
-    /// The input must have `geometry.inputs` channels and be no smaller than the kernel with its padding; the
-    /// extractors check the image size once.
+    /// Applies the layer to count×inputs×height×width. What an image gives depends on no other image of the batch, to the
+    /// bit.
     ///
     /// # Errors
     /// Sizes that do not fit.
-    pub(crate) fn forward(&self, x: Maps) -> Result<Maps> {
-        let Geometry { outputs, stride, .. } = self.geometry;
-        let (height, width) = self.geometry.output_size(x.height, x.width);
-        let idle = self.geometry.idle_margin(height, width);
-        let (weight, padding) = self.without_margin(idle)?;
-        let geometry = ConvGeometry { stride, padding };
-        let config = Conv2dConfig { batch_independent: true, ..geometry.into() };
-        let input = Tensor::from_vec(x.data, (x.count, x.channels, x.height, x.width), &Device::Cpu)?;
-        let bias = Variable::constant(self.bias.clone());
-        let sum = conv2d(&Variable::constant(input), &Variable::constant(weight), Some(&bias), config)?;
-        // Not `max`, which would turn a NaN into 0.
-        let data = values(sum.value(), |sum| if sum < 0.0 { 0.0 } else { sum })?;
-        Ok(Maps { count: x.count, channels: outputs, height, width, data })
-    }
-
-    /// The weights without the outer rows and columns of every kernel that never meet the image, and what is left of
-    /// the padding.
-    fn without_margin(&self, idle: (usize, usize)) -> Result<(Tensor, [usize; 2])> {
-        let Geometry { inputs, outputs, kernel, padding, .. } = self.geometry;
-        let padding = [padding.0 - idle.0, padding.1 - idle.1];
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let Geometry { kernel, stride, padding, .. } = self.geometry;
+        let geometry = ConvGeometry { stride, padding: [padding.0, padding.1] };
+        let (_, _, height, width) = x.dims4()?;
+        let idle = match geometry.output([height, width], [kernel.0, kernel.1]) {
+            Some([height, width]) => self.geometry.idle_margin(height, width),
+            None => (0, 0),
+        };
         if idle == (0, 0) {
-            return Ok((self.weight.reshape((outputs, inputs, kernel.0, kernel.1))?, padding));
+            return Ok(conv2d_relu(x, &self.weight, &self.bias, geometry)?);
         }
-        let (height, width) = (kernel.0 - 2 * idle.0, kernel.1 - 2 * idle.1);
-        let weight = self.weight.to_vec1::<f32>()?;
-        let mut kept = Vec::with_capacity(outputs * inputs * height * width);
-        for kernel_values in weight.chunks_exact(kernel.0 * kernel.1) {
-            for row in kernel_values.chunks_exact(kernel.1).skip(idle.0).take(height) {
-                kept.extend_from_slice(&row[idle.1..][..width]);
-            }
-        }
-        Ok((Tensor::from_vec(kept, (outputs, inputs, height, width), &Device::Cpu)?, padding))
-    }
-}
-
-/// The elements of a contiguous tensor, each through `f`.
-fn values(tensor: &Tensor, f: impl Fn(f32) -> f32) -> Result<Vec<f32>> {
-    let (storage, layout) = tensor.storage_and_layout();
-    match (&*storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(storage), Some((start, end))) => {
-            Ok(storage.as_slice::<f32>()?[start..end].iter().map(|&x| f(x)).collect())
-        }
-        _ => Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f).collect()),
+        let kept = self.weight.narrow(2, idle.0, kernel.0 - 2 * idle.0)?.narrow(3, idle.1, kernel.1 - 2 * idle.1)?;
+        let geometry = ConvGeometry { stride, padding: [padding.0 - idle.0, padding.1 - idle.1] };
+        Ok(conv2d_relu(x, &kept, &self.bias, geometry)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::maps::Maps;
     use proptest::prelude::*;
 
     fn ramp(n: usize, salt: usize) -> Vec<f32> {
@@ -132,7 +92,7 @@ mod tests {
 
     fn layer(geometry: Geometry) -> Convolution {
         let (weight, bias) = numbers(geometry);
-        Convolution::new(geometry, weight, bias).unwrap()
+        Convolution::new(geometry, weight, bias, &Device::Cpu).unwrap()
     }
 
     fn batch(geometry: Geometry, count: usize, height: usize, width: usize) -> Maps {
@@ -145,9 +105,15 @@ mod tests {
         Maps { count: 1, data: x.image(index).to_vec(), ..*x }
     }
 
+    fn apply(layer: &Convolution, x: &Maps) -> Maps {
+        let x = Tensor::from_slice(&x.data, (x.count, x.channels, x.height, x.width), &Device::Cpu).unwrap();
+        Maps::of(&layer.forward(&x).unwrap()).unwrap()
+    }
+
     fn naive(g: Geometry, x: &Maps) -> Vec<f32> {
         let (weight, bias) = numbers(g);
-        let (height, width) = g.output_size(x.height, x.width);
+        let height = (x.height + 2 * g.padding.0 - g.kernel.0) / g.stride + 1;
+        let width = (x.width + 2 * g.padding.1 - g.kernel.1) / g.stride + 1;
         let mut out = Vec::new();
         for o in 0..g.outputs {
             for oy in 0..height {
@@ -176,7 +142,7 @@ mod tests {
     }
 
     fn assert_is_the_definition(geometry: Geometry, x: &Maps, tolerance: f32) {
-        let found = layer(geometry).forward(x.clone()).unwrap();
+        let found = apply(&layer(geometry), x);
         let expected: Vec<f32> = (0..x.count).flat_map(|index| naive(geometry, &alone(x, index))).collect();
         assert_eq!(found.data.len(), expected.len());
         for (found, expected) in found.data.iter().zip(expected) {
@@ -238,15 +204,16 @@ mod tests {
             (square(20, 3, 1, 1), 3),
             (square(20, 3, 1, 1), 8),
             (square(20, 3, 1, 1), 15),
+            (square(20, 3, 1, 0), 15),
             (square(20, 3, 2, 0), 17),
             (square(20, 1, 1, 0), 5),
             (Geometry { kernel: (1, 7), padding: (0, 3), ..square(20, 1, 1, 0) }, 17),
         ];
         for (geometry, side) in cases {
             let (layer, x) = (layer(geometry), batch(geometry, 23, side, side));
-            let together = layer.forward(x.clone()).unwrap();
+            let together = apply(&layer, &x);
             for index in 0..x.count {
-                let alone = layer.forward(alone(&x, index)).unwrap();
+                let alone = apply(&layer, &alone(&x, index));
                 assert_eq!(alone.data, together.image(index), "{geometry:?}, image {index} of {side} px");
             }
         }
@@ -255,9 +222,9 @@ mod tests {
     #[test]
     fn nan_is_not_hidden() {
         let geometry = Geometry { inputs: 1, outputs: 1, kernel: (1, 1), stride: 1, padding: (0, 0) };
-        let layer = Convolution::new(geometry, vec![1.0], vec![0.0]).unwrap();
+        let layer = Convolution::new(geometry, vec![1.0], vec![0.0], &Device::Cpu).unwrap();
         let x = Maps { count: 1, channels: 1, height: 1, width: 2, data: vec![f32::NAN, -1.0] };
-        let out = layer.forward(x).unwrap().data;
+        let out = apply(&layer, &x).data;
         assert!(out[0].is_nan() && out[1] == 0.0);
     }
 }

@@ -38,6 +38,16 @@ pub enum Error {
         /// First such value.
         value: f32,
     },
+    /// The input of a network has another shape than the network needs.
+    #[error("{network} needs N x 3 x {side} x {side}, got {found:?}")]
+    InputShape {
+        /// Network.
+        network: &'static str,
+        /// Height and width needed.
+        side: usize,
+        /// Shape found.
+        found: Vec<usize>,
+    },
     /// An image is too small for an extractor.
     #[error("{extractor} needs images of at least {least} x {least} pixels, got {width} x {height}")]
     ImageTooSmall {
@@ -86,6 +96,16 @@ pub enum Error {
         /// What is wrong, with what was expected.
         problem: String,
     },
+    /// The weights file holds another network.
+    #[error("{file} says that it holds the network `{found}`, not `{wanted}`; their features cannot be compared")]
+    WeightsNetwork {
+        /// File.
+        file: String,
+        /// Network that its metadata names.
+        found: String,
+        /// Network that was asked for.
+        wanted: &'static str,
+    },
     /// The weights file ends before the layer that was asked for.
     #[error("{file} holds no weights for the {wanted}-dimensional features; it supports {supported:?}")]
     TapUnsupported {
@@ -128,6 +148,46 @@ pub enum Error {
         /// Dimension of the second.
         right: usize,
     },
+    /// Groups do not fit the rows they belong to.
+    #[error("{groups} groups for {rows} rows of features")]
+    GroupCount {
+        /// Rows, or values.
+        rows: usize,
+        /// Groups.
+        groups: usize,
+    },
+    /// A value to be averaged is NaN or infinite.
+    #[error("value {index} is {value}, which is not finite")]
+    NonFiniteValue {
+        /// Position among the values.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A metric is not defined for so few samples.
+    #[error("{metric} needs at least {least} samples of each set, got {found}")]
+    TooFewForMetric {
+        /// Metric, for example `KID`.
+        metric: &'static str,
+        /// Least number of samples.
+        least: usize,
+        /// Samples of the smaller set.
+        found: usize,
+    },
+    /// Settings of a metric that define no value.
+    #[error("invalid settings of {metric}: {problem}")]
+    InvalidSettings {
+        /// Metric.
+        metric: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Settings that define no interval.
+    #[error("no bootstrap interval from {problem}")]
+    InvalidBootstrap {
+        /// What is wrong.
+        problem: String,
+    },
     /// Numbers that cannot be the moments of samples.
     #[error("not the moments of samples: {problem}")]
     InvalidMoments {
@@ -144,6 +204,14 @@ pub enum Error {
         /// Images, height and width found.
         found: (usize, usize, usize),
     },
+    /// Images that should form pairs differ in count or size.
+    #[error("{left:?} and {right:?} (images, height, width) do not form pairs")]
+    PairsDiffer {
+        /// Images, height and width on the left.
+        left: (usize, usize, usize),
+        /// Images, height and width on the right.
+        right: (usize, usize, usize),
+    },
     /// Diversity needs pairs.
     #[error("diversity needs at least 2 outputs of at least 1 image, got {outputs} outputs of {images} images")]
     NoPairs {
@@ -152,6 +220,31 @@ pub enum Error {
         /// Images.
         images: usize,
     },
+    /// An image of a set cannot be had.
+    #[error("{name}: {problem}")]
+    Image {
+        /// Its name.
+        name: String,
+        /// Why not.
+        problem: String,
+    },
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
+    /// Features cannot be kept.
+    #[error("cannot write the feature cache {file}: {source}")]
+    CacheUnwritable {
+        /// File.
+        file: String,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// An image cannot be resized.
+    #[error("cannot resize an image: {0}")]
+    Resize(#[from] harness_ops::resize::ResizeError),
+    /// A folder of images cannot be used.
+    #[error(transparent)]
+    Folder(#[from] crate::FolderError),
     /// Linear algebra failed.
     #[error(transparent)]
     LinearAlgebra(#[from] harness_linalg::Error),

@@ -182,6 +182,17 @@ impl Rgb8Images {
         Ok(Self(Batch { count, height, width, data }))
     }
 
+    /// Image `index`.
+    ///
+    /// # Panics
+    /// If `index` is not below [`Self::len`].
+    pub fn rgb_image(&self, index: usize) -> RgbImage {
+        let (planes, area) = (self.image(index), self.height() * self.width());
+        let pixels = (0..3 * area).map(|at| planes[at % 3 * area + at / 3]).collect();
+        RgbImage::from_raw(self.width() as u32, self.height() as u32, pixels)
+            .expect("invariant: three values per pixel")
+    }
+
     /// The same images in [0, 1]: x / 255 (torchvision's `ToTensor`).
     pub fn to_unit(&self) -> UnitImages {
         UnitImages(self.0.map(|x| f32::from(x) / 255.0))
@@ -210,10 +221,11 @@ mod tests {
     #[test]
     fn every_pixel_value_survives_the_ranges() {
         let image = RgbImage::from_fn(256, 1, |x, _| image::Rgb([x as u8, 255 - x as u8, (x / 2) as u8]));
-        let images = Rgb8Images::from_images(&[image.clone(), image]).unwrap();
+        let images = Rgb8Images::from_images(&[image.clone(), image.clone()]).unwrap();
         assert_eq!((images.len(), images.height(), images.width()), (2, 1, 256));
         assert_eq!(images.image(1)[..3], [0, 1, 2]);
         assert_eq!(images.image(1)[256..258], [255, 254]);
+        assert_eq!(images.rgb_image(1), image);
         assert_eq!(images.to_signed().quantize(), images);
         assert_eq!(images.to_unit().to_signed().quantize(), images);
     }

@@ -1,9 +1,14 @@
 //! LPIPS (Zhang et al. 2018), version 0.1 with AlexNet, as distance and as diversity.
 
+mod spatial;
+mod sums;
+
 use crate::alexnet::{self, AlexNet, check_size, images_at_a_time};
-use crate::maps::{Maps, groups};
+use crate::maps::{Maps, over_groups};
+use crate::weights::{BatchNormalization, TensorSpec, Weights, tensors_taken};
 use crate::{Error, Protocol, Result, SignedImages};
-use rayon::prelude::*;
+use candle_core::Device;
+use sums::Sums;
 
 /// How a feature vector is brought to unit length at every position. Epsilon is 1e-10 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +40,11 @@ impl Normalization {
 /// Normalised features of one image at the five taps. Computing them once per image, and not once per pair, is what
 /// makes the diversity of ten outputs cost 10 passes of the network in place of 90.
 #[derive(Debug, Clone)]
-pub struct LpipsFeatures(Vec<Maps>);
+pub struct LpipsFeatures {
+    taps: Vec<Maps>,
+    /// Height and width of the image.
+    size: (usize, usize),
+}
 
 /// The metric.
 #[derive(Debug, Clone)]
@@ -47,26 +56,40 @@ pub struct Lpips {
 }
 
 impl Lpips {
-    /// LPIPS with the bundled weights.
+    /// LPIPS with the bundled weights, on the processor.
     ///
     /// # Errors
     /// The bundled file is damaged.
     pub fn bundled(normalization: Normalization) -> Result<Self> {
+        Self::bundled_on(normalization, &Device::Cpu)
+    }
+
+    /// LPIPS with the bundled weights. The network runs on `device`; distances between its features are summed on the
+    /// processor in double precision.
+    ///
+    /// # Errors
+    /// The bundled file is damaged, or the device fails.
+    pub fn bundled_on(normalization: Normalization, device: &Device) -> Result<Self> {
         let bytes = alexnet::bundled();
-        let mut weights = bytes.open(alexnet::NETWORK)?;
-        let network = AlexNet::new(&mut weights, bytes.hash())?;
-        let heads = [64, 192, 384, 256, 256]
-            .into_iter()
-            .enumerate()
-            .map(|(k, channels)| weights.take(format!("lin{k}.model.1.weight"), &[1, channels, 1, 1]))
-            .collect::<Result<_>>()?;
+        let mut weights = bytes.open(alexnet::NETWORK, device)?;
+        let network = AlexNet::new(&mut weights)?;
+        let heads = heads(&mut weights)?;
         weights.end_required()?;
         Ok(Self { network, heads, normalization })
     }
 
-    /// What stands beside a distance between images of `side` pixels.
-    pub fn protocol(&self, side: usize) -> Protocol {
-        Protocol::new("lpips-alex-v0.1", self.normalization.id(), format!("native{side}"), "signed", self.hash())
+    /// The tensors of the weights file: those of AlexNet, then those of the linear heads.
+    pub fn tensors() -> Vec<Vec<TensorSpec>> {
+        tensors_taken(BatchNormalization::Folded, |weights| {
+            AlexNet::new(weights)?;
+            weights.end_required()?;
+            heads(weights).map(drop)
+        })
+    }
+
+    /// What stands beside a distance; `resize` says how images reach their size, for example `native` or `bilinear256`.
+    pub fn protocol(&self, resize: String) -> Protocol {
+        self.described(Protocol::new("lpips-alex-v0.1", self.normalization.id(), resize, "signed", self.hash()))
     }
 
     /// What stands beside a diversity of images of `side` pixels: the mean over batches of `batch_size` source images
@@ -74,7 +97,15 @@ impl Lpips {
     pub fn diversity_protocol(&self, side: usize, batch_size: usize) -> Protocol {
         let resize = format!("native{side}");
         let procedure = format!("{}-batch{batch_size}", self.normalization.id());
-        Protocol::new("lpips-alex-v0.1", &procedure, resize, "signed-unclamped", self.hash())
+        self.described(Protocol::new("lpips-alex-v0.1", &procedure, resize, "signed-unclamped", self.hash()))
+    }
+
+    fn described(&self, protocol: Protocol) -> Protocol {
+        let estimator = match self.normalization {
+            Normalization::StarganV2 => "squared differences of x (Σx² + 1e-10)^(-1/2), weighted, averaged over space",
+            Normalization::Lpips => "squared differences of x / (√(Σx²) + 1e-10), weighted, averaged over space",
+        };
+        protocol.described("alexnet, its five ReLUs".into(), AlexNet::NORMALIZATION, estimator)
     }
 
     fn hash(&self) -> &str {
@@ -87,22 +118,20 @@ impl Lpips {
     /// Images smaller than [`AlexNet::LEAST_SIDE`].
     pub fn features(&self, images: &SignedImages) -> Result<Vec<LpipsFeatures>> {
         check_size(images.height(), images.width())?;
-        let batches: Vec<Vec<LpipsFeatures>> = groups(images.len(), images_at_a_time(images.height(), images.width()))
-            .into_par_iter()
-            .map(|group| {
-                let group: Vec<&[f32]> = group.map(|index| images.image(index)).collect();
-                let taps = self.normalized_taps(&group, images.height(), images.width())?;
-                let image = |tap: &Maps, index| Maps { count: 1, data: tap.image(index).to_vec(), ..*tap };
-                let features = |index| LpipsFeatures(taps.iter().map(|tap| image(tap, index)).collect());
-                Ok((0..group.len()).map(features).collect())
-            })
-            .collect::<Result<_>>()?;
-        Ok(batches.into_iter().flatten().collect())
+        let size = (images.height(), images.width());
+        over_groups(self.network.device(), images.len(), images_at_a_time(size.0, size.1), |group| {
+            let group: Vec<&[f32]> = group.map(|index| images.image(index)).collect();
+            let taps = self.normalized_taps(&group, size.0, size.1)?;
+            let image = |tap: &Maps, index| Maps { count: 1, data: tap.image(index).to_vec(), ..*tap };
+            let features = |index| LpipsFeatures { taps: taps.iter().map(|tap| image(tap, index)).collect(), size };
+            Ok((0..group.len()).map(features).collect())
+        })
     }
 
     /// The taps of some images of 3×height×width, with features of unit length at every position.
     fn normalized_taps(&self, images: &[&[f32]], height: usize, width: usize) -> Result<Vec<Maps>> {
-        let mut taps = self.network.taps(images, height, width)?;
+        let taps = self.network.taps(images, height, width)?;
+        let mut taps: Vec<Maps> = taps.iter().map(Maps::of).collect::<Result<_>>()?;
         for maps in &mut taps {
             let (area, image_len) = (maps.area(), maps.image_len());
             let mut scale = vec![0.0f32; area];
@@ -123,13 +152,32 @@ impl Lpips {
     /// Distance of two images of one size: over the five taps, the sum of the spatial mean of the weighted squared
     /// differences of the normalised features.
     pub fn distance(&self, a: &LpipsFeatures, b: &LpipsFeatures) -> f64 {
-        self.sum_over_pairs(&[a, b].map(|features| (&features.0[..], 0)))
+        self.sum_over_pairs(&[a, b].map(|features| (&features.taps[..], 0)))
+    }
+
+    /// Distance of every image of `left` from the image at its place in `right`.
+    ///
+    /// # Errors
+    /// Batches that differ in count or size, or images that are too small.
+    pub fn distances(&self, left: &SignedImages, right: &SignedImages) -> Result<Vec<f64>> {
+        if shape(left) != shape(right) {
+            return Err(Error::PairsDiffer { left: shape(left), right: shape(right) });
+        }
+        let (count, height, width) = shape(left);
+        check_size(height, width)?;
+        over_groups(self.network.device(), count, images_at_a_time(height, width) / 2, |group| {
+            let together: Vec<&[f32]> =
+                group.clone().flat_map(|index| [left.image(index), right.image(index)]).collect();
+            let taps = self.normalized_taps(&together, height, width)?;
+            let pair = |pair: usize| [(&taps[..], 2 * pair), (&taps[..], 2 * pair + 1)];
+            Ok((0..group.len()).map(|index| self.sum_over_pairs(&pair(index))).collect())
+        })
     }
 
     /// Mean distance over all pairs of `outputs`, which are translations of one source; `None` below two.
     pub fn mean_over_pairs(&self, outputs: &[LpipsFeatures]) -> Option<f64> {
         let pairs = outputs.len() * outputs.len().saturating_sub(1) / 2;
-        let outputs: Vec<_> = outputs.iter().map(|features| (&features.0[..], 0)).collect();
+        let outputs: Vec<_> = outputs.iter().map(|features| (&features.taps[..], 0)).collect();
         (pairs > 0).then(|| self.sum_over_pairs(&outputs) / pairs as f64)
     }
 
@@ -155,69 +203,56 @@ impl Lpips {
     /// The official value of a task is the unweighted mean of this over batches, even where the last one is smaller.
     ///
     /// # Errors
-    /// Fewer than two outputs, none image, outputs that differ in count or size, or images that are too small.
+    /// As [`Lpips::diversity_of_sources`].
     pub fn diversity_of_batch(&self, outputs: &[SignedImages]) -> Result<f64> {
+        let sources = self.diversity_of_sources(outputs)?;
+        Ok(sources.iter().sum::<f64>() / sources.len() as f64)
+    }
+
+    /// For every source image, the mean distance over all pairs of its outputs; `outputs[j]` holds the j-th output of
+    /// every source. Their mean is [`Lpips::diversity_of_batch`].
+    ///
+    /// # Errors
+    /// Fewer than two outputs, no image, outputs that differ in count or size, or images that are too small.
+    pub fn diversity_of_sources(&self, outputs: &[SignedImages]) -> Result<Vec<f64>> {
         let images = outputs.first().map_or(0, SignedImages::len);
         if outputs.len() < 2 || images == 0 {
             return Err(Error::NoPairs { outputs: outputs.len(), images });
         }
-        let shape = |images: &SignedImages| (images.len(), images.height(), images.width());
         let expected = shape(&outputs[0]);
         if let Some(output) = outputs.iter().position(|images| shape(images) != expected) {
             return Err(Error::OutputsDiffer { output, expected, found: shape(&outputs[output]) });
         }
-        check_size(expected.1, expected.2)?;
         let (count, height, width) = expected;
+        check_size(height, width)?;
         let pairs = outputs.len() * (outputs.len() - 1) / 2;
         let sources_at_a_time = images_at_a_time(height, width) / outputs.len();
-        let per_image: Vec<Vec<f64>> = groups(count, sources_at_a_time)
-            .into_par_iter()
-            .map(|group| {
-                let together: Vec<&[f32]> =
-                    group.clone().flat_map(|index| outputs.iter().map(move |images| images.image(index))).collect();
-                let taps = self.normalized_taps(&together, height, width)?;
-                let mean_of_source = |source| {
-                    let outputs = source * outputs.len()..(source + 1) * outputs.len();
-                    let outputs: Vec<_> = outputs.map(|index| (&taps[..], index)).collect();
-                    self.sum_over_pairs(&outputs) / pairs as f64
-                };
-                Ok((0..group.len()).map(mean_of_source).collect())
-            })
-            .collect::<Result<_>>()?;
-        Ok(per_image.iter().flatten().sum::<f64>() / count as f64)
+        over_groups(self.network.device(), count, sources_at_a_time, |group| {
+            let together: Vec<&[f32]> =
+                group.clone().flat_map(|index| outputs.iter().map(move |images| images.image(index))).collect();
+            let taps = self.normalized_taps(&together, height, width)?;
+            let mean_of_source = |source| {
+                let outputs = source * outputs.len()..(source + 1) * outputs.len();
+                let outputs: Vec<_> = outputs.map(|index| (&taps[..], index)).collect();
+                self.sum_over_pairs(&outputs) / pairs as f64
+            };
+            Ok((0..group.len()).map(mean_of_source).collect())
+        })
     }
 }
 
-/// Working memory for sums over the pairs of several vectors.
-struct Sums {
-    /// Per element, of the differences from the first vector and of their squares.
-    differences: Vec<f64>,
-    squares: Vec<f64>,
+/// The weights of the channels of the five taps.
+fn heads(weights: &mut Weights) -> Result<Vec<Vec<f32>>> {
+    [64, 192, 384, 256, 256]
+        .into_iter()
+        .enumerate()
+        .map(|(k, channels)| weights.take(format!("lin{k}.model.1.weight"), &[1, channels, 1, 1]))
+        .collect()
 }
 
-impl Sums {
-    fn new(len: usize) -> Self {
-        Self { differences: vec![0.0; len], squares: vec![0.0; len] }
-    }
-
-    /// Σ over all pairs of n vectors of their squared distance, by Σ over i < j of (dᵢ - dⱼ)² = n Σ d² - (Σ d)² with
-    /// the differences d from the first vector. The result is at least Σ d², so at most the factor n of double
-    /// precision is lost, and equal vectors give 0.
-    fn squared_distances<'a>(&mut self, first: &[f32], others: impl Iterator<Item = &'a [f32]>) -> f64 {
-        let Self { differences, squares } = self;
-        differences.fill(0.0);
-        squares.fill(0.0);
-        let mut n = 1.0;
-        for other in others {
-            for (((sum, square), &x), &origin) in differences.iter_mut().zip(&mut *squares).zip(other).zip(first) {
-                let difference = f64::from(x) - f64::from(origin);
-                *sum += difference;
-                *square += difference * difference;
-            }
-            n += 1.0;
-        }
-        differences.iter().zip(squares).map(|(sum, square)| n * *square - sum * sum).sum()
-    }
+/// Images, height and width.
+fn shape(images: &SignedImages) -> (usize, usize, usize) {
+    (images.len(), images.height(), images.width())
 }
 
 #[cfg(test)]
@@ -245,6 +280,25 @@ mod tests {
         }
         let found = lpips.diversity_of_batch(&outputs).unwrap();
         assert!((found - expected).abs() < 1e-12 && found > 0.01, "{found} {expected}");
+        let sources = lpips.diversity_of_sources(&outputs).unwrap();
+        assert_eq!(sources.len(), 2);
+        for (source, found) in sources.into_iter().enumerate() {
+            let outputs: Vec<_> = features.iter().map(|output| output[source].clone()).collect();
+            assert_eq!(Some(found), lpips.mean_over_pairs(&outputs), "source {source}");
+        }
+    }
+
+    #[test]
+    fn distances_are_of_pairs() {
+        let lpips = Lpips::bundled(Normalization::Lpips).unwrap();
+        let (left, right) = (images(3, 0), images(3, 1));
+        let found = lpips.distances(&left, &right).unwrap();
+        let (a, b) = (lpips.features(&left).unwrap(), lpips.features(&right).unwrap());
+        let expected: Vec<f64> = a.iter().zip(&b).map(|(a, b)| lpips.distance(a, b)).collect();
+        assert_eq!(found, expected);
+        assert!(lpips.distances(&left, &left).unwrap().iter().all(|&distance| distance == 0.0));
+        let message = lpips.distances(&left, &images(2, 1)).unwrap_err().to_string();
+        assert_eq!(message, "(3, 33, 33) and (2, 33, 33) (images, height, width) do not form pairs");
     }
 
     #[test]

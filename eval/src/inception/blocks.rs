@@ -1,11 +1,13 @@
-//! The building blocks of Inception v3 (Szegedy et al. 2016) as the FID network has them: averages over windows do not
-//! count padding, and the last block pools by maximum (pytorch-fid, `FIDInceptionA`, `C`, `E_1`, `E_2`).
+//! The building blocks of Inception v3 (Szegedy et al. 2016), in both forms. In torchvision's, averages over windows count
+//! the padding as zeros and the last block pools by average. In the FID network, averages do not count padding, and the
+//! last block pools by maximum (pytorch-fid, `FIDInceptionA`, `C`, `E_1`, `E_2`).
 
+use super::Architecture;
 use crate::Result;
 use crate::convolution::{Convolution, Geometry};
-use crate::maps::Maps;
-use crate::pooling::{Window, average_pool, max_pool};
 use crate::weights::Weights;
+use candle_core::Tensor;
+use harness_ops::{Pooling, Variable, Window, cat_channels, pool2d};
 
 /// Added to the variance in every batch normalisation.
 const EPSILON: f64 = 0.001;
@@ -14,8 +16,8 @@ const EPSILON: f64 = 0.001;
 pub(crate) struct Chain(Vec<Convolution>);
 
 impl Chain {
-    pub(crate) fn forward(&self, x: Maps) -> Result<Maps> {
-        self.0.iter().try_fold(x, |x, layer| layer.forward(x))
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(&x))
     }
 }
 
@@ -40,7 +42,7 @@ fn chain(weights: &mut Weights, prefix: &str, mut inputs: usize, layers: &[Layer
     let mut convolutions = Vec::with_capacity(layers.len());
     for &(name, outputs, kernel, stride, padding) in layers {
         let geometry = Geometry { inputs, outputs, kernel, stride, padding };
-        convolutions.push(weights.normalized_convolution(&format!("{prefix}{name}"), geometry, EPSILON)?);
+        convolutions.extend(weights.normalized_convolution(&format!("{prefix}{name}"), geometry, EPSILON)?);
         inputs = outputs;
     }
     Ok(Chain(convolutions))
@@ -58,21 +60,20 @@ pub(crate) fn stem_192(weights: &mut Weights) -> Result<Chain> {
 }
 
 /// What a block's pooling branch does before its 1×1 convolution (if it has one).
-#[derive(Clone, Copy)]
-enum Pooling {
-    Average,
-    Maximum,
-    MaximumHalving,
-}
+type BlockPooling = (Window, Pooling);
 
-impl Pooling {
-    fn apply(self, x: &Maps) -> Maps {
-        match self {
-            Pooling::Average => average_pool(x, Window::SAME),
-            Pooling::Maximum => max_pool(x, Window::SAME),
-            Pooling::MaximumHalving => max_pool(x, Window::HALVING),
-        }
-    }
+/// Halves the size.
+pub(crate) const HALVING: BlockPooling = (Window { size: 3, stride: 2, padding: 0 }, Pooling::Max);
+
+/// Keeps the size.
+const SAME: Window = Window { size: 3, stride: 1, padding: 1 };
+
+fn average(architecture: Architecture) -> BlockPooling {
+    let pooling = match architecture {
+        Architecture::Fid2015 => Pooling::Average,
+        Architecture::Torchvision => Pooling::AverageWithPadding,
+    };
+    (SAME, pooling)
 }
 
 /// A branch of a block; where it forks, the outputs of the forks are concatenated.
@@ -84,29 +85,31 @@ struct Branch {
 /// Branches over the same input, concatenated in order, the pooling branch last.
 pub(crate) struct Block {
     branches: Vec<Branch>,
-    pooling: Pooling,
+    pooling: BlockPooling,
     projection: Option<Chain>,
 }
 
 impl Block {
-    pub(crate) fn forward(&self, x: &Maps) -> Result<Maps> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut parts = Vec::new();
         for branch in &self.branches {
-            let trunk = branch.trunk.forward(x.clone())?;
+            let trunk = branch.trunk.forward(x)?;
             if branch.forks.is_empty() {
                 parts.push(trunk);
             } else {
                 for fork in &branch.forks {
-                    parts.push(fork.forward(trunk.clone())?);
+                    parts.push(fork.forward(&trunk)?);
                 }
             }
         }
-        let pooled = self.pooling.apply(x);
+        let (window, pooling) = self.pooling;
+        let pooled = pool2d(x, window, pooling)?;
         parts.push(match &self.projection {
-            Some(projection) => projection.forward(pooled)?,
+            Some(projection) => projection.forward(&pooled)?,
             None => pooled,
         });
-        Ok(Maps::concat(&parts))
+        let parts: Vec<Variable> = parts.into_iter().map(Variable::constant).collect();
+        Ok(cat_channels(&parts.iter().collect::<Vec<_>>())?.value().clone())
     }
 }
 
@@ -140,14 +143,20 @@ impl<'a, 'b> BlockBuilder<'a, 'b> {
 }
 
 /// 35×35: 1×1, 5×5, double 3×3 and average pooling; 224 + `pool` channels.
-pub(crate) fn block_a(weights: &mut Weights, name: &str, inputs: usize, pool: usize) -> Result<Block> {
+pub(crate) fn block_a(
+    weights: &mut Weights,
+    architecture: Architecture,
+    name: &str,
+    inputs: usize,
+    pool: usize,
+) -> Result<Block> {
     let mut builder = BlockBuilder::new(weights, name, inputs);
     let branches = vec![
         builder.branch(&[pointwise("1x1", 64)])?,
         builder.branch(&[pointwise("5x5_1", 48), same("5x5_2", 64, (5, 5))])?,
         builder.branch(&[pointwise("3x3dbl_1", 64), same("3x3dbl_2", 96, (3, 3)), same("3x3dbl_3", 96, (3, 3))])?,
     ];
-    Ok(Block { branches, pooling: Pooling::Average, projection: builder.projection(pool)? })
+    Ok(Block { branches, pooling: average(architecture), projection: builder.projection(pool)? })
 }
 
 /// 35×35 to 17×17; 480 channels more.
@@ -157,11 +166,11 @@ pub(crate) fn block_b(weights: &mut Weights, name: &str, inputs: usize) -> Resul
         builder.branch(&[valid("3x3", 384, 2)])?,
         builder.branch(&[pointwise("3x3dbl_1", 64), same("3x3dbl_2", 96, (3, 3)), valid("3x3dbl_3", 96, 2)])?,
     ];
-    Ok(Block { branches, pooling: Pooling::MaximumHalving, projection: None })
+    Ok(Block { branches, pooling: HALVING, projection: None })
 }
 
 /// 17×17, 768 channels: 1×1, 7×7 and double 7×7 in factors of `width` channels, average pooling.
-pub(crate) fn block_c(weights: &mut Weights, name: &str, width: usize) -> Result<Block> {
+pub(crate) fn block_c(weights: &mut Weights, architecture: Architecture, name: &str, width: usize) -> Result<Block> {
     const ROW: (usize, usize) = (1, 7);
     const COLUMN: (usize, usize) = (7, 1);
     let mut builder = BlockBuilder::new(weights, name, 768);
@@ -176,7 +185,7 @@ pub(crate) fn block_c(weights: &mut Weights, name: &str, width: usize) -> Result
             same("7x7dbl_5", 192, ROW),
         ])?,
     ];
-    Ok(Block { branches, pooling: Pooling::Average, projection: builder.projection(192)? })
+    Ok(Block { branches, pooling: average(architecture), projection: builder.projection(192)? })
 }
 
 /// 17×17 to 8×8; 512 channels more.
@@ -191,11 +200,17 @@ pub(crate) fn block_d(weights: &mut Weights, name: &str) -> Result<Block> {
             valid("7x7x3_4", 192, 2),
         ])?,
     ];
-    Ok(Block { branches, pooling: Pooling::MaximumHalving, projection: None })
+    Ok(Block { branches, pooling: HALVING, projection: None })
 }
 
-/// 8×8, 2048 channels; the network's last block (`last`) pools by maximum.
-pub(crate) fn block_e(weights: &mut Weights, name: &str, inputs: usize, last: bool) -> Result<Block> {
+/// 8×8, 2048 channels; the FID network's last block (`last`) pools by maximum.
+pub(crate) fn block_e(
+    weights: &mut Weights,
+    architecture: Architecture,
+    name: &str,
+    inputs: usize,
+    last: bool,
+) -> Result<Block> {
     const ROW: (usize, usize) = (1, 3);
     const COLUMN: (usize, usize) = (3, 1);
     let mut builder = BlockBuilder::new(weights, name, inputs);
@@ -207,6 +222,9 @@ pub(crate) fn block_e(weights: &mut Weights, name: &str, inputs: usize, last: bo
             [same("3x3dbl_3a", 384, ROW), same("3x3dbl_3b", 384, COLUMN)],
         )?,
     ];
-    let pooling = if last { Pooling::Maximum } else { Pooling::Average };
+    let pooling = match architecture {
+        Architecture::Fid2015 if last => (SAME, Pooling::Max),
+        _ => average(architecture),
+    };
     Ok(Block { branches, pooling, projection: builder.projection(192)? })
 }

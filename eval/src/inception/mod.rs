@@ -1,8 +1,8 @@
-//! The Inception network of the Fréchet Inception Distance.
+//! Inception v3, the network of the Fréchet Inception Distance, and what images go through before it.
 
 mod blocks;
 mod network;
 mod preprocessing;
 
-pub use network::{Inception, Tap};
+pub use network::{Architecture, Inception, Tap};
 pub use preprocessing::Preprocessing;

@@ -1,17 +1,49 @@
 //! The network and its taps.
 
 use super::Preprocessing;
-use super::blocks::{Block, Chain, block_a, block_b, block_c, block_d, block_e, stem_64, stem_192};
-use crate::maps::{Maps, groups};
-use crate::pooling::{Window, max_pool};
-use crate::weights::WeightsBytes;
-use crate::{Error, Protocol, Result, UnitImages};
-use rayon::prelude::*;
+use super::blocks::{Block, Chain, HALVING, block_a, block_b, block_c, block_d, block_e, stem_64, stem_192};
+use super::preprocessing::INPUT_SIDE;
+use crate::maps::{over_groups, spatial_mean};
+use crate::weights::{BatchNormalization, TensorSpec, Weights, WeightsBytes, tensors_taken};
+use crate::{Error, Result, Rgb8Images};
+use candle_core::{Device, Tensor};
+use harness_ops::pool2d;
 use std::path::Path;
 
-/// Images that go through the network together: enough to read the weights (95 MB) seldom, few enough for memory (about
-/// 15 MB an image).
-const IMAGES_AT_A_TIME: usize = 8;
+/// Images that go through the network together on the processor: enough to transform and read the weights (95 MB) seldom,
+/// few enough for the caches (about 15 MB an image).
+const IMAGES_AT_A_TIME: usize = 4;
+
+/// On another device, which needs many images at a time to be busy.
+const IMAGES_AT_A_TIME_ON_DEVICE: usize = 64;
+
+/// Which of the two networks called Inception. They differ in how they pool and in their weights, and their features
+/// cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Architecture {
+    /// The TensorFlow network of 2015-12-05 on which FID is defined, as pytorch-fid rebuilds it.
+    Fid2015,
+    /// torchvision's `inception_v3` without its `transform_input`, as the official StarGAN v2 code uses it.
+    Torchvision,
+}
+
+impl Architecture {
+    /// The name that the metadata of a weights file gives it: `inception-2015` or `inception-v3`.
+    pub fn network(self) -> &'static str {
+        match self {
+            Architecture::Fid2015 => "inception-2015",
+            Architecture::Torchvision => "inception-v3",
+        }
+    }
+
+    /// What messages call it.
+    fn description(self) -> &'static str {
+        match self {
+            Architecture::Fid2015 => "the FID Inception network",
+            Architecture::Torchvision => "torchvision's Inception v3",
+        }
+    }
+}
 
 /// A place in the network whose channels, averaged over space, are a feature vector (pytorch-fid's `--dims`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,20 +69,18 @@ impl Tap {
         }
     }
 
-    /// Name of the Fréchet distance of these features: `fid` for the last, `fid_{dimension}` for the others, which are
-    /// not FID.
-    pub fn metric(self) -> String {
-        match self {
-            Tap::Dim2048 => "fid".into(),
-            _ => format!("fid_{}", self.dimension()),
-        }
+    /// The tap with features of this length.
+    pub fn of_dimension(dimension: usize) -> Option<Self> {
+        [Tap::Dim64, Tap::Dim192, Tap::Dim768, Tap::Dim2048].into_iter().find(|tap| tap.dimension() == dimension)
     }
 }
 
-/// The TensorFlow network of 2015-12-05 on which FID is defined, as pytorch-fid rebuilds it.
+/// Inception v3 up to its last pooling.
 pub struct Inception {
     file: String,
     hash: String,
+    architecture: Architecture,
+    device: Device,
     taps: Vec<Tap>,
     stem_64: Chain,
     stem_192: Option<Chain>,
@@ -61,18 +91,43 @@ pub struct Inception {
 }
 
 impl Inception {
-    /// Loads a safetensors file with pytorch-fid's names, with batch normalisation as parameters (`NAME.conv.weight`,
-    /// `NAME.bn.*`) or folded (`NAME.weight`, `NAME.bias`). Other tensors, such as the classifier, are ignored.
-    ///
-    /// A file may end after a tap; [`Inception::taps`] says which are complete.
+    /// Loads the network onto the processor, see [`Inception::load_on`].
     ///
     /// # Errors
-    /// The file cannot be read, is no complete safetensors file, lacks a tensor among those between two taps, or has
-    /// one of another shape. The message names the file and the tensors.
-    pub fn load(path: &Path) -> Result<Self> {
+    /// As [`Inception::load_on`].
+    pub fn load(path: &Path, architecture: Architecture) -> Result<Self> {
+        Self::load_on(path, architecture, &Device::Cpu)
+    }
+
+    /// Loads a safetensors file with torchvision's names, which pytorch-fid shares, with batch normalisation as parameters
+    /// (`NAME.conv.weight`, `NAME.bn.*`) or folded (`NAME.weight`, `NAME.bias`). Other tensors, such as the classifier,
+    /// are ignored. The network runs on `device`.
+    ///
+    /// A file may end after a tap; [`Inception::taps`] says which are complete. Where the file's metadata names its network
+    /// under `network`, it must be the one that is asked for ([`Architecture::network`]).
+    ///
+    /// # Errors
+    /// The file cannot be read, is no complete safetensors file, names another network, lacks a tensor among those between
+    /// two taps, or has one of another shape. The message names the file and the tensors.
+    pub fn load_on(path: &Path, architecture: Architecture, device: &Device) -> Result<Self> {
         let bytes = WeightsBytes::read(path)?;
-        let mut weights = bytes.open("the FID Inception network")?;
-        let weights = &mut weights;
+        if let Some(found) = bytes.network()?.filter(|found| found != architecture.network()) {
+            return Err(Error::WeightsNetwork { file: bytes.file, found, wanted: architecture.network() });
+        }
+        let mut weights = bytes.open(architecture.description(), device)?;
+        let hash = weights.hash()?;
+        Self::build(&mut weights, architecture, bytes.file.clone(), hash)
+    }
+
+    /// The tensors that [`Inception::load`] takes, in the groups between two taps: the same for both architectures. A file
+    /// must hold the first group, and of every other all tensors or none.
+    pub fn tensors(normalization: BatchNormalization) -> Vec<Vec<TensorSpec>> {
+        tensors_taken(normalization, |weights| {
+            Self::build(weights, Architecture::Fid2015, String::new(), String::new()).map(drop)
+        })
+    }
+
+    fn build(weights: &mut Weights, architecture: Architecture, file: String, hash: String) -> Result<Self> {
         let mut taps = vec![Tap::Dim64];
         let stem_64 = stem_64(weights)?;
         weights.end_required()?;
@@ -81,28 +136,33 @@ impl Inception {
         let stem_192 = if weights.end_group()? { stem_192 } else { None };
 
         let mut middle = vec![
-            block_a(weights, "Mixed_5b", 192, 32)?,
-            block_a(weights, "Mixed_5c", 256, 64)?,
-            block_a(weights, "Mixed_5d", 288, 64)?,
+            block_a(weights, architecture, "Mixed_5b", 192, 32)?,
+            block_a(weights, architecture, "Mixed_5c", 256, 64)?,
+            block_a(weights, architecture, "Mixed_5d", 288, 64)?,
             block_b(weights, "Mixed_6a", 288)?,
         ];
         for (name, width) in [("Mixed_6b", 128), ("Mixed_6c", 160), ("Mixed_6d", 160), ("Mixed_6e", 192)] {
-            middle.push(block_c(weights, name, width)?);
+            middle.push(block_c(weights, architecture, name, width)?);
         }
         let has_middle = weights.end_group()?;
 
         let end = vec![
             block_d(weights, "Mixed_7a")?,
-            block_e(weights, "Mixed_7b", 1280, false)?,
-            block_e(weights, "Mixed_7c", 2048, true)?,
+            block_e(weights, architecture, "Mixed_7b", 1280, false)?,
+            block_e(weights, architecture, "Mixed_7c", 2048, true)?,
         ];
         let has_end = weights.end_group()?;
 
         // A later part without an earlier one is of no use.
         let complete = [(Tap::Dim192, stem_192.is_some()), (Tap::Dim768, has_middle), (Tap::Dim2048, has_end)];
         taps.extend(complete.iter().take_while(|(_, present)| *present).map(|(tap, _)| *tap));
-        let hash = bytes.hash();
-        Ok(Self { file: bytes.file, hash, taps, stem_64, stem_192, middle, end })
+        let device = weights.device().clone();
+        Ok(Self { file, hash, architecture, device, taps, stem_64, stem_192, middle, end })
+    }
+
+    /// Which of the two networks it is.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// The taps that the weights file supports, in order.
@@ -115,22 +175,58 @@ impl Inception {
         *self.taps.last().expect("invariant: loading requires the first tap")
     }
 
-    /// Hex BLAKE3 of the weights file.
+    /// Hex BLAKE3 of the weights ([`crate::weights_hash`]).
     pub fn weights_hash(&self) -> &str {
         &self.hash
     }
 
-    /// What stands beside a Fréchet distance of images of `side` 8-bit pixels.
-    pub fn protocol(&self, tap: Tap, preprocessing: Preprocessing, side: usize) -> Protocol {
-        let resize = format!("native{side}-{}", preprocessing.resize());
-        Protocol::new(&tap.metric(), preprocessing.id(), resize, "u8", &self.hash)
-    }
-
-    /// Feature vectors at `tap`, N×dimension row-major.
+    /// Feature vectors at `tap` of 8-bit images, N×dimension row-major.
     ///
     /// # Errors
-    /// The weights file does not support the tap.
-    pub fn features(&self, images: &UnitImages, preprocessing: Preprocessing, tap: Tap) -> Result<Vec<f32>> {
+    /// The weights file does not support the tap, or an image has no pixels.
+    pub fn features(&self, images: &Rgb8Images, preprocessing: Preprocessing, tap: Tap) -> Result<Vec<f32>> {
+        self.features_of_each(std::slice::from_ref(images), preprocessing, tap)
+    }
+
+    /// Feature vectors at `tap` of the images of several batches, each of a size of its own, in order: N×dimension
+    /// row-major. Every image goes through the preprocessing at its own size, and all sizes go through the network
+    /// together.
+    ///
+    /// # Errors
+    /// As [`Inception::features`].
+    pub fn features_of_each(&self, batches: &[Rgb8Images], preprocessing: Preprocessing, tap: Tap) -> Result<Vec<f32>> {
+        let images: Vec<(&Rgb8Images, usize)> =
+            batches.iter().flat_map(|batch| (0..batch.len()).map(move |index| (batch, index))).collect();
+        self.features_of_inputs(images.len(), tap, |index, out| {
+            let (batch, index) = images[index];
+            preprocessing.apply(batch.image(index), batch.height(), batch.width(), out)
+        })
+    }
+
+    /// Feature vectors at `tap` of N×3×299×299 that is already what the network takes, N×dimension row-major. Values that
+    /// no preprocessing gives have no protocol: this is for checks against other implementations.
+    ///
+    /// # Errors
+    /// Another shape or type, or a tap that the weights file does not support.
+    pub fn features_of_input(&self, input: &Tensor, tap: Tap) -> Result<Vec<f32>> {
+        let &[count, 3, INPUT_SIDE, INPUT_SIDE] = input.dims() else {
+            let (network, found) = (self.architecture.description(), input.dims().to_vec());
+            return Err(Error::InputShape { network, side: INPUT_SIDE, found });
+        };
+        let values: Vec<f32> = input.flatten_all()?.to_vec1()?;
+        self.features_of_inputs(count, tap, |index, out| {
+            out.extend_from_slice(&values[index * IMAGE_LEN..][..IMAGE_LEN]);
+            Ok(())
+        })
+    }
+
+    /// Features of `count` images of which `prepare` appends one to the network's input.
+    fn features_of_inputs(
+        &self,
+        count: usize,
+        tap: Tap,
+        prepare: impl Fn(usize, &mut Vec<f32>) -> Result<()> + Sync,
+    ) -> Result<Vec<f32>> {
         if !self.taps.contains(&tap) {
             return Err(Error::TapUnsupported {
                 file: self.file.clone(),
@@ -138,26 +234,21 @@ impl Inception {
                 supported: self.taps.iter().map(|tap| tap.dimension()).collect(),
             });
         }
-        let rows: Vec<Vec<f32>> = groups(images.len(), IMAGES_AT_A_TIME)
-            .into_par_iter()
-            .map(|group| {
-                let mut input = Maps { count: group.len(), channels: 3, height: 0, width: 0, data: Vec::new() };
-                for index in group {
-                    let image = preprocessing.apply(images.image(index), images.height(), images.width());
-                    (input.height, input.width) = (image.height, image.width);
-                    input.data.extend(image.data);
-                }
-                Ok(self.until(tap, input)?.spatial_mean())
-            })
-            .collect::<Result<_>>()?;
-        Ok(rows.concat())
+        let at_a_time = if self.device.is_cpu() { IMAGES_AT_A_TIME } else { IMAGES_AT_A_TIME_ON_DEVICE };
+        over_groups(&self.device, count, at_a_time, |group| {
+            let mut input = Vec::with_capacity(group.len() * IMAGE_LEN);
+            let shape = (group.len(), 3, INPUT_SIDE, INPUT_SIDE);
+            group.into_iter().try_for_each(|index| prepare(index, &mut input))?;
+            spatial_mean(&self.until(tap, &Tensor::from_vec(input, shape, &self.device)?)?)
+        })
     }
 
-    fn until(&self, tap: Tap, input: Maps) -> Result<Maps> {
-        let mut x = max_pool(&self.stem_64.forward(input)?, Window::HALVING);
+    fn until(&self, tap: Tap, input: &Tensor) -> Result<Tensor> {
+        let (window, pooling) = HALVING;
+        let mut x = pool2d(&self.stem_64.forward(input)?, window, pooling)?;
         if tap >= Tap::Dim192 {
             let stem = self.stem_192.as_ref().expect("invariant: the tap is supported (checked by the caller)");
-            x = max_pool(&stem.forward(x)?, Window::HALVING);
+            x = pool2d(&stem.forward(&x)?, window, pooling)?;
         }
         if tap >= Tap::Dim768 {
             x = self.middle.iter().try_fold(x, |x, block| block.forward(&x))?;
@@ -168,3 +259,6 @@ impl Inception {
         Ok(x)
     }
 }
+
+/// Numbers of one image at the network's input.
+const IMAGE_LEN: usize = 3 * INPUT_SIDE * INPUT_SIDE;

@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use harness_eval::decode::decode;
 use harness_ops::resize::{Filter, Rgb8, resize};
 use image::RgbImage;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// The folder of shared inputs: `HARNESS_SHARED_DIR`, or `shared` beside the workspace. Where there is none, the test
@@ -55,10 +58,37 @@ pub fn network_tensor(network: &str, key: &str, shape: &[usize]) -> Vec<f32> {
     u.into_iter().map(|u| value(u) as f32).collect()
 }
 
+/// Names, shapes and bytes.
+pub type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+
+/// Writes a weights file whose metadata may name its network.
+pub fn write_weights(path: &Path, tensors: &Tensors, network: Option<&str>) {
+    let views = tensors
+        .iter()
+        .map(|(key, (shape, bytes))| (key.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    let metadata = network.map(|network| HashMap::from([("network".to_string(), network.to_string())]));
+    std::fs::write(path, safetensors::serialize(views, metadata).unwrap()).unwrap();
+}
+
+/// All tensors of an Inception network, batch normalisation as parameters, made from names; `state_dict` holds the shapes.
+/// Both networks have the same tensors.
+pub fn network_weights(state_dict: &serde_json::Value, network: &str) -> Tensors {
+    let keys = state_dict.as_object().unwrap();
+    assert!(keys.len() > 400);
+    keys.iter()
+        .filter(|(key, _)| !key.ends_with("num_batches_tracked"))
+        .map(|(key, shape)| {
+            let shape: Vec<usize> = shape.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
+            let values = network_tensor(network, key, &shape);
+            (key.clone(), (shape, values.iter().flat_map(|x| x.to_le_bytes()).collect()))
+        })
+        .collect()
+}
+
 /// Reads an image file and resizes it with Pillow's bilinear filter.
 pub fn resized(path: &Path, side: usize) -> RgbImage {
     let bytes = std::fs::read(path).unwrap();
-    let image = image::load_from_memory(&bytes).unwrap().to_rgb8();
+    let image = decode(&bytes).unwrap().image;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let pixels = resize(Rgb8 { width, height, pixels: image.as_raw() }, side, side, Filter::Bilinear).unwrap();
     RgbImage::from_raw(side as u32, side as u32, pixels).unwrap()
@@ -81,7 +111,7 @@ pub fn images_of_tar(archive: &Path, folder: &str, count: usize) -> Vec<RgbImage
         at += 512 + size.div_ceil(512) * 512;
     }
     assert!(files.len() >= count, "{} holds {} files in {folder}", archive.display(), files.len());
-    files.values().take(count).map(|bytes| image::load_from_memory(bytes).unwrap().to_rgb8()).collect()
+    files.values().take(count).map(|bytes| decode(bytes).unwrap().image).collect()
 }
 
 /// Checks a described tensor: its mean, L2 norm and samples, against the tensor's root mean square.
