@@ -16,7 +16,8 @@ pub fn metric_frame(rows: &[MetricRow]) -> PolarsResult<DataFrame> {
     ])
 }
 
-/// Columns named as the fields of [`EvaluationRow`]; `value` and `missing` may be null.
+/// Columns named as the fields of [`EvaluationRow`], its interval as `ci_low` and `ci_high`; `value`, `missing` and the
+/// interval may be null.
 ///
 /// # Errors
 /// As [`metric_frame`].
@@ -29,6 +30,8 @@ pub fn evaluation_frame(rows: &[EvaluationRow]) -> PolarsResult<DataFrame> {
         Column::new("protocol".into(), rows.iter().map(|r| r.protocol.as_str()).collect::<Vec<_>>()),
         Column::new("value".into(), rows.iter().map(|r| r.value).collect::<Vec<_>>()),
         Column::new("missing".into(), rows.iter().map(|r| r.missing.as_deref()).collect::<Vec<_>>()),
+        Column::new("ci_low".into(), rows.iter().map(|r| r.ci.map(|ci| ci[0])).collect::<Vec<_>>()),
+        Column::new("ci_high".into(), rows.iter().map(|r| r.ci.map(|ci| ci[1])).collect::<Vec<_>>()),
         Column::new("n_real".into(), rows.iter().map(|r| r.n_real).collect::<Vec<_>>()),
         Column::new("n_fake".into(), rows.iter().map(|r| r.n_fake).collect::<Vec<_>>()),
         Column::new("outputs".into(), rows.iter().map(|r| r.outputs).collect::<Vec<_>>()),
@@ -54,7 +57,7 @@ pub fn metric_rows(frame: &DataFrame) -> PolarsResult<Vec<MetricRow>> {
         .collect()
 }
 
-/// The rows of a frame made by [`evaluation_frame`].
+/// The rows of a frame made by [`evaluation_frame`], or by a version of it without intervals.
 ///
 /// # Errors
 /// A column is absent, of another type, or has nulls where a value is needed.
@@ -63,6 +66,9 @@ pub fn evaluation_rows(frame: &DataFrame) -> PolarsResult<Vec<EvaluationRow>> {
         Ok(some(frame.column(name)?.str()?.get(i), name)?.to_string())
     };
     let count = |name: &str, i: usize| -> PolarsResult<u64> { some(frame.column(name)?.u64()?.get(i), name) };
+    let end = |name: &str, i: usize| -> PolarsResult<Option<f64>> {
+        frame.column(name).map_or(Ok(None), |column| Ok(column.f64()?.get(i)))
+    };
     (0..frame.height())
         .map(|i| {
             Ok(EvaluationRow {
@@ -73,6 +79,7 @@ pub fn evaluation_rows(frame: &DataFrame) -> PolarsResult<Vec<EvaluationRow>> {
                 protocol: text("protocol", i)?,
                 value: frame.column("value")?.f64()?.get(i),
                 missing: frame.column("missing")?.str()?.get(i).map(str::to_string),
+                ci: end("ci_low", i)?.zip(end("ci_high", i)?).map(|(low, high)| [low, high]),
                 n_real: count("n_real", i)?,
                 n_fake: count("n_fake", i)?,
                 outputs: count("outputs", i)?,

@@ -2,7 +2,7 @@
 
 use super::{
     EventRow, FORMAT_VERSION, ProvenanceRecord, RunRecord, RunState, Sheet, SheetRecord, StateRecord, evaluation_frame,
-    metric_frame, read_lines, read_parquet,
+    evaluation_rows, metric_frame, read_lines, read_parquet,
 };
 use crate::ReportError;
 use polars::prelude::*;
@@ -45,9 +45,11 @@ impl RunFolder {
             state: read_versioned(&path.join("state.json"))?,
             provenance: read_provenance(&path.join("provenance.json"))?,
             metrics: read_table(path, "metrics", |lines| metric_frame(&read_lines(lines)?).map_err(named(lines)))?,
+            // Through the rows, so that tables of earlier versions get the columns of this one.
             evaluations: read_table(path, "evaluations", |lines| {
                 evaluation_frame(&read_lines(lines)?).map_err(named(lines))
-            })?,
+            })
+            .and_then(|frame| evaluation_rows(&frame).and_then(|rows| evaluation_frame(&rows)).map_err(named(path)))?,
             events: read_lines(&path.join("events.jsonl"))?,
         })
     }

@@ -1,6 +1,6 @@
 //! Parquet files: the form of a table once its run is closed.
 
-use super::{evaluation_frame, metric_frame, read_lines};
+use super::{EvaluationRow, evaluation_frame, evaluation_rows, metric_frame, read_lines};
 use crate::ReportError;
 use crate::write::replace;
 use polars::prelude::*;
@@ -55,10 +55,23 @@ pub fn close_tables(folder: &Path) -> Result<(), ReportError> {
     Ok(())
 }
 
+/// Puts `rows` in the place of all rows of their iteration in `evaluations.parquet` of a closed run folder, all or none.
+///
+/// # Errors
+/// [`ReportError::Io`] and [`ReportError::Frame`]; the table stays as it was.
+pub fn replace_evaluation(folder: &Path, iteration: u64, rows: &[EvaluationRow]) -> Result<(), ReportError> {
+    let table = folder.join("evaluations.parquet");
+    let failed = || ReportError::frame(table.display());
+    let mut all = evaluation_rows(&read_parquet(&table)?).map_err(failed())?;
+    all.retain(|row| row.iteration != iteration);
+    all.extend_from_slice(rows);
+    write_parquet(&mut evaluation_frame(&all).map_err(failed())?, &table)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::{EvaluationRow, MetricRow, evaluation_rows, metric_rows};
+    use crate::records::{MetricRow, metric_rows};
 
     #[test]
     fn closing_keeps_every_row() {
@@ -76,6 +89,7 @@ mod tests {
                 protocol: "p".into(),
                 value,
                 missing: value.is_none().then(|| "no weights".into()),
+                ci: value.map(|value| [value - 0.1, value + 0.2]),
                 n_real: 4,
                 n_fake: 40,
                 outputs: 10,
@@ -91,6 +105,52 @@ mod tests {
         assert_eq!(read, metrics);
         let read = evaluation_rows(&read_parquet(&folder.path().join("evaluations.parquet")).unwrap()).unwrap();
         assert_eq!(read, evaluations);
+    }
+
+    #[test]
+    fn an_evaluation_is_replaced_by_iteration() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = |iteration, value| EvaluationRow {
+            iteration,
+            mode: "latent".into(),
+            task: "mean".into(),
+            metric: "fid".into(),
+            protocol: "p".into(),
+            value: Some(value),
+            missing: None,
+            ci: None,
+            n_real: 4,
+            n_fake: 40,
+            outputs: 10,
+        };
+        let table = folder.path().join("evaluations.parquet");
+        let mut frame = evaluation_frame(&[row(5, 1.0), row(10, 2.0), row(10, 3.0)]).unwrap();
+        write_parquet(&mut frame, &table).unwrap();
+        replace_evaluation(folder.path(), 10, &[row(10, 4.0)]).unwrap();
+        let rows = evaluation_rows(&read_parquet(&table).unwrap()).unwrap();
+        assert_eq!(rows, [row(5, 1.0), row(10, 4.0)]);
+    }
+
+    /// Tables of runs that were closed before intervals were recorded.
+    #[test]
+    fn a_table_without_intervals_is_read() {
+        let mut frame = evaluation_frame(&[EvaluationRow {
+            iteration: 50,
+            mode: "latent".into(),
+            task: "mean".into(),
+            metric: "fid".into(),
+            protocol: "p".into(),
+            value: Some(2.0),
+            missing: None,
+            ci: Some([1.0, 3.0]),
+            n_real: 4,
+            n_fake: 40,
+            outputs: 10,
+        }])
+        .unwrap();
+        frame = frame.drop("ci_low").unwrap().drop("ci_high").unwrap();
+        let rows = evaluation_rows(&frame).unwrap();
+        assert_eq!((rows[0].value, rows[0].ci), (Some(2.0), None));
     }
 
     #[test]

@@ -34,6 +34,10 @@ pub struct EvaluationRow {
     pub value: Option<f64>,
     /// Why the value is missing.
     pub missing: Option<String>,
+    /// Lower and upper end of the 95 % confidence interval: what other images and codes of the same distributions would
+    /// have given with the same networks. It says nothing about other training seeds.
+    #[serde(default)]
+    pub ci: Option<[f64; 2]>,
     /// Real images behind the number (0 where none are used).
     pub n_real: u64,
     /// Generated images behind the number.

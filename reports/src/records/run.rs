@@ -92,3 +92,16 @@ pub struct ProvenanceRecord {
     /// First iteration of this start.
     pub from_iteration: u64,
 }
+
+/// `evaluation.json`: what the evaluation of the last iteration was made with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format: u32,
+    /// Hex BLAKE3 of everything that decides the numbers besides the networks: settings, weights of the extractors.
+    pub key: String,
+    /// Iterations finished when the networks were evaluated.
+    pub iteration: u64,
+    /// Where the numbers come from.
+    pub provenance: ProvenanceRecord,
+}

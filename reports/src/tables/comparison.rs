@@ -62,6 +62,11 @@ pub fn comparison_table(
     } else if summary.cells.iter().flatten().any(|cell| cell.estimate().is_some()) {
         table.legend.push("Ours: one training seed, so no spread over training is known.".into());
     }
+    if summary.cells.iter().flatten().any(|cell| cell.estimate().is_some_and(|e| e.ci.is_some())) {
+        table.legend.push(
+            "[…]: 95 % bootstrap interval of the evaluation alone, for the images and codes that were drawn.".into(),
+        );
+    }
     if mixes_single_outputs(summary) {
         table.legend.push(
             "Rows without a latent code have one output per source image and stand under latent guidance, as in the \
@@ -155,11 +160,12 @@ fn ours(table: &mut TextTable, summary: &Summary, place: usize, at: usize) -> Te
     }
 }
 
-/// `mean`, or `mean ± std (n)`.
+/// `mean ± std (n)` of several seeds; `value [low, high]` of one, or the value alone where it has no interval.
 pub(crate) fn estimate_text(estimate: &Estimate, decimals: usize) -> String {
-    match estimate.std {
-        Some(std) => format!("{:.decimals$} ± {std:.decimals$} ({})", estimate.mean, estimate.n),
-        None => format!("{:.decimals$}", estimate.mean),
+    match (estimate.std, estimate.ci) {
+        (Some(std), _) => format!("{:.decimals$} ± {std:.decimals$} ({})", estimate.mean, estimate.n),
+        (None, Some([low, high])) => format!("{:.decimals$} [{low:.decimals$}, {high:.decimals$}]", estimate.mean),
+        (None, None) => format!("{:.decimals$}", estimate.mean),
     }
 }
 

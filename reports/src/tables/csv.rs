@@ -7,7 +7,8 @@ use super::verdict::Judgement;
 /// The summary in long form: one line per row and column, with the published number where it is held against one.
 pub fn summary_csv(summary: &Summary, judgements: &[Judgement]) -> String {
     let mut text = String::from(
-        "dataset,variant,ordinal,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,missing,\
+        "dataset,variant,ordinal,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,ci_low,\
+         ci_high,missing,\
          published,published_spread,certainty,verdict,why\n",
     );
     for (place, row) in summary.rows.iter().enumerate() {
@@ -16,33 +17,27 @@ pub fn summary_csv(summary: &Summary, judgements: &[Judgement]) -> String {
             [row.dataset.as_str(), &row.variant, &ordinal, &row.label, row.profile.as_deref().unwrap_or_default()];
         for (at, (column, cell)) in summary.columns.iter().zip(&summary.cells[place]).enumerate() {
             let judgement = judgements.iter().find(|j| j.row == place && j.column == Some(at));
-            let (outputs, seeds, mean, std, missing) = match cell {
-                Cell::Value(e) => (
+            let or_empty = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+            let numbers = match cell {
+                Cell::Value(e) => [
                     e.outputs.to_string(),
                     e.n.to_string(),
                     e.mean.to_string(),
-                    e.std.map(|std| std.to_string()).unwrap_or_default(),
+                    or_empty(e.std),
+                    or_empty(e.ci.map(|[low, _]| low)),
+                    or_empty(e.ci.map(|[_, high]| high)),
                     String::new(),
-                ),
-                Cell::Missing(reason) => (String::new(), "0".into(), String::new(), String::new(), reason.clone()),
+                ],
+                Cell::Missing(reason) => ["", "0", "", "", "", "", reason].map(String::from),
             };
             let control = column.control.to_string();
-            let middle = [
-                column.guidance.word(),
-                &control,
-                &column.metric,
-                &column.protocol,
-                &outputs,
-                &seeds,
-                &mean,
-                &std,
-                &missing,
-            ];
-            line(&mut text, head.into_iter().chain(middle).map(String::from).chain(published(judgement)));
+            let names = [column.guidance.word(), &control, &column.metric, &column.protocol];
+            let texts = head.into_iter().chain(names).map(String::from);
+            line(&mut text, texts.chain(numbers).chain(published(judgement)));
         }
         // Published numbers that no column of ours stands beside are still listed.
         for judgement in judgements.iter().filter(|j| j.row == place && j.column.is_none()) {
-            let middle = ["latent", "false", &judgement.metric, "", "", "0", "", "", "not evaluated"];
+            let middle = ["latent", "false", &judgement.metric, "", "", "0", "", "", "", "", "not evaluated"];
             line(&mut text, head.into_iter().chain(middle).map(String::from).chain(published(Some(judgement))));
         }
     }

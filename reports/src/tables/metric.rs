@@ -54,20 +54,33 @@ impl MetricName {
 }
 
 /// How the metric `name` is shown. Unknown metrics keep their name and have no direction.
+///
+/// `fid_768` and the like are taken of another layer than the metric is defined on, `…_alexnet` of another network.
 pub fn metric_name(name: &str) -> MetricName {
-    const KNOWN: [(&str, &str, Better); 7] = [
+    const KNOWN: [(&str, &str, Better); 9] = [
         ("lpips", "LPIPS", Better::Higher),
         ("fid", "FID", Better::Lower),
-        ("fid_768", "FID-768", Better::Lower),
-        ("fd_alexnet", "FD (AlexNet)", Better::Lower),
+        ("fd", "FD", Better::Lower),
         ("kid", "KID", Better::Lower),
+        ("kd", "KD", Better::Lower),
         ("precision", "Precision", Better::Higher),
         ("recall", "Recall", Better::Higher),
+        ("density", "Density", Better::Higher),
+        ("coverage", "Coverage", Better::Higher),
     ];
-    match KNOWN.iter().position(|(known, ..)| *known == name) {
-        Some(order) => MetricName { label: KNOWN[order].1.into(), better: Some(KNOWN[order].2), order },
-        None => MetricName { label: name.into(), better: None, order: KNOWN.len() },
-    }
+    const FEATURES: [&str; 4] = ["768", "192", "64", "alexnet"];
+    let features = FEATURES.iter().position(|features| name.strip_suffix(features).is_some_and(|n| n.ends_with('_')));
+    let stem = features.map_or(name, |at| &name[..name.len() - FEATURES[at].len() - 1]);
+    let Some(known) = KNOWN.iter().position(|(known, ..)| *known == stem) else {
+        return MetricName { label: name.into(), better: None, order: KNOWN.len() * (FEATURES.len() + 1) };
+    };
+    let label = match features.map(|at| FEATURES[at]) {
+        None => KNOWN[known].1.to_string(),
+        Some("alexnet") => format!("{} (AlexNet)", KNOWN[known].1),
+        Some(layer) => format!("{}-{layer}", KNOWN[known].1),
+    };
+    let order = known * (FEATURES.len() + 1) + features.map_or(0, |at| at + 1);
+    MetricName { label, better: Some(KNOWN[known].2), order }
 }
 
 /// Decimals for a column: LPIPS as in the paper, others by the largest magnitude shown.
@@ -80,5 +93,30 @@ pub(crate) fn decimals(metric: &str, values: impl IntoIterator<Item = f64>) -> u
         l if l >= 10.0 => 2,
         l if l >= 1.0 => 3,
         _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_part_of_the_name() {
+        let label = |name: &str| metric_name(name).label;
+        assert_eq!(label("fid"), "FID");
+        assert_eq!(label("fid_768"), "FID-768");
+        assert_eq!(label("fd_alexnet"), "FD (AlexNet)");
+        assert_eq!(label("precision_64"), "Precision-64");
+        assert_eq!(metric_name("kid_192").better, Some(Better::Lower));
+        for unknown in ["fid768", "fid_1024", "_768", "perplexity"] {
+            assert_eq!((label(unknown).as_str(), metric_name(unknown).better), (unknown, None));
+        }
+    }
+
+    #[test]
+    fn columns_have_an_order() {
+        let names = ["lpips", "fid", "fid_768", "fd_alexnet", "kid", "recall_alexnet", "coverage", "unheard of"];
+        let orders: Vec<usize> = names.iter().map(|name| metric_name(name).order()).collect();
+        assert!(orders.is_sorted() && orders[0] < orders[1] && orders[1] < orders[2], "{orders:?}");
     }
 }

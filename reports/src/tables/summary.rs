@@ -64,6 +64,9 @@ pub struct Estimate {
     pub mean: f64,
     /// Sample standard deviation over seeds; `None` for one seed.
     pub std: Option<f64>,
+    /// 95 % interval of the evaluation of a single seed: what other images and codes would have given. `None` for several
+    /// seeds, whose spread is the one to look at.
+    pub ci: Option<[f64; 2]>,
     /// Seeds.
     pub n: usize,
     /// Outputs per source image.
@@ -186,7 +189,8 @@ fn pool(finals: &[Final]) -> PolarsResult<BTreeMap<Key, Estimate>> {
     let table = context
         .execute(
             "SELECT place, guidance, metric, protocol, outputs, \
-                    AVG(value) AS mean, STDDEV(value) AS std, COUNT(value) AS n \
+                    AVG(value) AS mean, STDDEV(value) AS std, COUNT(value) AS n, \
+                    MIN(ci_low) AS ci_low, MAX(ci_high) AS ci_high \
              FROM evaluations WHERE value IS NOT NULL GROUP BY place, guidance, metric, protocol, outputs",
         )?
         .collect()?;
@@ -199,10 +203,14 @@ fn pool(finals: &[Final]) -> PolarsResult<BTreeMap<Key, Estimate>> {
         let count = |name: &str| -> PolarsResult<u64> { Ok(table.column(name)?.u64()?.get(i).unwrap_or_default()) };
         let guidance = if text("guidance")? == "reference" { Guidance::Reference } else { Guidance::Latent };
         let key = (count("place")? as usize, guidance, text("metric")?, text("protocol")?, count("outputs")?);
+        let number = |name: &str| -> PolarsResult<Option<f64>> { Ok(table.column(name)?.f64()?.get(i)) };
+        let n = n.u64()?.get(i).unwrap_or_default() as usize;
+        let ci = number("ci_low")?.zip(number("ci_high")?).map(|(low, high)| [low, high]);
         let estimate = Estimate {
-            mean: table.column("mean")?.f64()?.get(i).unwrap_or(f64::NAN),
-            std: table.column("std")?.f64()?.get(i),
-            n: n.u64()?.get(i).unwrap_or_default() as usize,
+            mean: number("mean")?.unwrap_or(f64::NAN),
+            std: number("std")?,
+            ci: ci.filter(|_| n == 1),
+            n,
             outputs: key.4,
             without: None,
         };

@@ -133,5 +133,5 @@ fn estimate(values: &[f64]) -> Estimate {
     let n = values.len();
     let mean = values.iter().sum::<f64>() / n as f64;
     let squares = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-    Estimate { mean, std: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()), n, outputs: 0, without: None }
+    Estimate { mean, std: (n > 1).then(|| (squares / (n - 1) as f64).sqrt()), ci: None, n, outputs: 0, without: None }
 }

@@ -243,6 +243,7 @@ impl Run {
                 protocol,
                 value,
                 missing: missing.map(String::from),
+                ci: None,
                 n_real: 200,
                 n_fake: 20 * outputs,
                 outputs,
