@@ -3,8 +3,10 @@
 use crate::bench::BenchError;
 use crate::data::DataError;
 use crate::experiment::ConfigErrors;
+use crate::measure::MeasureError;
 use crate::store::StoreError;
 use crate::train::TrainError;
+use crate::weights::WeightsError;
 use harness_reports::ReportError;
 use std::error::Error as _;
 use std::path::PathBuf;
@@ -51,6 +53,9 @@ pub enum Error {
     /// A run could not be trained.
     #[error("the run cannot be trained")]
     Train(#[source] Box<TrainError>),
+    /// What was to be measured cannot be.
+    #[error(transparent)]
+    Measure(Box<MeasureError>),
     /// A benchmark could not be run.
     #[error("the benchmark failed")]
     Bench(#[source] Box<BenchError>),
@@ -90,6 +95,9 @@ pub enum Error {
         /// Where runs were looked for.
         runs_dir: PathBuf,
     },
+    /// Weights cannot be read, imported or downloaded.
+    #[error(transparent)]
+    Weights(WeightsError),
     /// A file or stream failed.
     #[error("{action}")]
     Io {
@@ -98,6 +106,25 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+impl From<MeasureError> for Error {
+    fn from(error: MeasureError) -> Self {
+        match error {
+            // Shown with the lines they are about.
+            MeasureError::Config(errors) => Self::Config(errors),
+            error => Self::Measure(error.into()),
+        }
+    }
+}
+
+impl From<WeightsError> for Error {
+    fn from(error: WeightsError) -> Self {
+        match error {
+            WeightsError::Store(error) => Self::Store(error),
+            error => Self::Weights(error),
+        }
+    }
 }
 
 impl Error {
@@ -116,7 +143,9 @@ impl Error {
             Self::Report { source, .. } if matches!(&**source, ReportError::Io { source, .. } if is_wrong_path(source)) => {
                 BAD_INPUT
             }
-            Self::Records(_) | Self::Report { .. } | Self::Io { .. } => FAILED,
+            Self::Weights(error) if error.is_bad_input() => BAD_INPUT,
+            Self::Measure(error) if error.is_bad_input() => BAD_INPUT,
+            Self::Records(_) | Self::Weights(_) | Self::Measure(_) | Self::Report { .. } | Self::Io { .. } => FAILED,
         };
         ExitCode::from(code)
     }

@@ -7,6 +7,8 @@ pub mod error;
 pub mod evaluate;
 pub mod experiment;
 pub mod launch;
+pub mod measure;
 pub mod methods;
 pub mod store;
 pub mod train;
+pub mod weights;

@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand, parsing and printing only.
 
+mod bar;
 mod bench;
 mod config;
 mod console;
 mod data;
 mod device;
+mod eval;
 mod experiment;
 mod logs;
 mod ls;
@@ -15,6 +17,7 @@ mod query;
 mod report;
 mod run;
 mod show;
+mod weights;
 mod worker;
 
 use crate::error::Error;
@@ -51,9 +54,15 @@ enum Command {
     /// Check a data set, or make one
     #[command(subcommand)]
     Data(data::Command),
+    /// Measure sets of images: FID, KID, precision and recall, LPIPS
+    #[command(subcommand)]
+    Eval(eval::Command),
     /// Measure what training costs on this machine
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Get the weights of feature extractors
+    #[command(subcommand)]
+    Weights(weights::Command),
     /// Train one planned run (started by `run --jobs`)
     #[command(hide = true)]
     Worker(worker::Args),
@@ -71,7 +80,9 @@ pub fn run() -> Result<(), Error> {
         Command::Report(args) => report::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Data(command) => data::run(&command),
+        Command::Eval(command) => eval::run(&command),
         Command::Bench(command) => bench::run(&command),
+        Command::Weights(command) => weights::run(&command),
         Command::Worker(args) => worker::run(&args),
     }
 }

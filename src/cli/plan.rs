@@ -32,7 +32,7 @@ struct Row {
     variant: String,
     dataset: String,
     seed: u64,
-    /// `finished`, `resume` or `start`.
+    /// `finished`, `evaluate`, `resume`, `start` or `blocked`.
     action: &'static str,
     /// Why, for a run that is resumed.
     because: Option<String>,
@@ -86,6 +86,7 @@ fn cells(row: &Row) -> Vec<String> {
 fn row(run: &Planned, known: &[RunEntry]) -> Row {
     let (action, because) = match &run.action {
         Action::Skip => ("finished", None),
+        Action::Evaluate => ("evaluate", None),
         Action::Resume { because, .. } => ("resume", Some(because.clone())),
         Action::Start => ("start", None),
         Action::Blocked { reason } => ("blocked", Some(reason.clone())),

@@ -89,7 +89,10 @@ fn text(entry: &RunEntry, folder: &RunFolder, metrics: &[MetricRow], evaluation:
 
 fn evaluation_cells(row: &EvaluationRow) -> Vec<String> {
     let value = match (row.value, &row.missing) {
-        (Some(value), _) => format!("{value:.4}"),
+        (Some(value), _) => match row.ci {
+            Some([low, high]) => format!("{value:.4} [{low:.4}, {high:.4}]"),
+            None => format!("{value:.4}"),
+        },
         (None, Some(reason)) => format!("missing: {reason}"),
         (None, None) => "missing".to_owned(),
     };

@@ -77,7 +77,7 @@ fn round(value: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::decode::tests::gradient;
+    use crate::data::tests::gradient;
     use harness_ops::random::Key;
     use proptest::prelude::*;
 

@@ -20,6 +20,9 @@ pub enum DataError {
         /// What to do.
         advice: String,
     },
+    /// A folder cannot be listed.
+    #[error(transparent)]
+    Folder(#[from] harness_eval::FolderError),
     /// A folder has too few domains.
     #[error(
         "{}: found {found} domain folder(s), translation needs at least 2; put each domain's images into a folder of \

@@ -1,10 +1,11 @@
 //! Image folders: `root/SPLIT/DOMAIN/**.{png,jpg,jpeg}`.
 
 use super::dataset::{Fingerprint, ImageSource, Opened, choose_domains};
-use super::decode::decode;
 use super::scan_cache::{Candidate, Checked, ScanCache};
 use super::{DataError, OpenOptions, SkippedImage, Split};
 use crate::experiment::settings::Dataset;
+use harness_eval::decode::{DECODER_VERSION, decode};
+use harness_eval::folder::{list_files, relative_name};
 use image::RgbImage;
 use std::collections::HashMap;
 use std::fs;
@@ -31,7 +32,9 @@ impl ImageSource for FolderSource {
     fn load(&self, split: Split, domain: usize, index: usize) -> Result<RgbImage, DataError> {
         let path = &self.files[split as usize][domain][index].path;
         let bytes = fs::read(path).map_err(DataError::io(path))?;
-        decode(&bytes).map_err(|problem| DataError::Decode { path: path.clone(), problem })
+        let decoded =
+            decode(&bytes).map_err(|problem| DataError::Decode { path: path.clone(), problem: problem.to_string() })?;
+        Ok(decoded.image)
     }
 }
 
@@ -94,7 +97,8 @@ pub(super) fn open(spec: &Dataset, options: &OpenOptions) -> Result<Opened, Data
     }
     warnings.extend(shared_images(&files, &hashes));
 
-    let mut fingerprint = Fingerprint::new("folder v1", &domains);
+    // The same files are other images to another decoder.
+    let mut fingerprint = Fingerprint::new(&format!("folder v1, decoder {DECODER_VERSION}"), &domains);
     for list in hashes.iter().flatten() {
         fingerprint.number(list.len() as u64);
         list.iter().for_each(|hash| fingerprint.text(hash));
@@ -167,34 +171,8 @@ pub(super) fn subfolders(dir: &Path) -> Result<Vec<String>, DataError> {
 
 /// Image files anywhere below `dir`, sorted by path; links are followed, hidden files ignored.
 pub(super) fn images_below(dir: &Path, root: &Path) -> Result<Vec<Candidate>, DataError> {
-    let mut paths = Vec::new();
-    walk(dir, &mut Vec::new(), &mut paths)?;
-    paths.sort();
-    let relative = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-    Ok(paths.into_iter().map(|path| Candidate { relative: relative(&path), path }).collect())
-}
-
-/// `above` holds the real paths of the folders on the way down, so that a link to one of them does not lead in circles.
-fn walk(dir: &Path, above: &mut Vec<PathBuf>, paths: &mut Vec<PathBuf>) -> Result<(), DataError> {
-    let real = fs::canonicalize(dir).map_err(DataError::io(dir))?;
-    if above.contains(&real) {
-        return Ok(());
-    }
-    above.push(real);
-    for entry in fs::read_dir(dir).map_err(DataError::io(dir))? {
-        let path = entry.map_err(DataError::io(dir))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if hidden {
-            continue;
-        }
-        if path.is_dir() {
-            walk(&path, above, paths)?;
-        } else if is_image(&path) {
-            paths.push(path);
-        }
-    }
-    above.pop();
-    Ok(())
+    let files = list_files(dir, true, &is_image)?.files;
+    Ok(files.into_iter().map(|path| Candidate { relative: relative_name(&path, root), path }).collect())
 }
 
 fn is_image(path: &Path) -> bool {

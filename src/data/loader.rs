@@ -205,7 +205,7 @@ impl BatchMaker {
 mod tests {
     use super::*;
     use crate::data::OpenOptions;
-    use crate::data::decode::tests::{encoded, gradient};
+    use crate::data::tests::{encoded, gradient};
     use crate::experiment::settings::{DataSource, Dataset};
     use image::ImageFormat;
     use std::time::{Duration, Instant};

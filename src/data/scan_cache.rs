@@ -1,7 +1,7 @@
 //! What is known about image files, remembered between runs.
 
 use super::DataError;
-use super::decode::decode;
+use harness_eval::decode::{DECODER_VERSION, Decoded, decode};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Changes when the meaning of an entry does, for example when the decoder rejects more.
+/// Changes when the meaning of an entry does.
 const VERSION: u32 = 1;
 
 /// What identifies a file's content without reading it.
@@ -48,6 +48,8 @@ struct Entry {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Contents {
     version: u32,
+    /// Version of the decoder that has found the files readable or not.
+    decoder: u32,
     /// By path relative to the root.
     files: HashMap<String, Entry>,
 }
@@ -76,7 +78,7 @@ impl ScanCache {
             .as_ref()
             .and_then(|file| fs::read(file).ok())
             .and_then(|bytes| serde_json::from_slice::<Contents>(&bytes).ok())
-            .filter(|contents| contents.version == VERSION)
+            .filter(|contents| (contents.version, contents.decoder) == (VERSION, DECODER_VERSION))
             .unwrap_or_default();
         ScanCache { file, known }
     }
@@ -102,7 +104,7 @@ impl ScanCache {
             let mut files = self.known.files;
             files
                 .extend(candidates.iter().map(|c| c.relative.clone()).zip(entries.into_iter().map(|(entry, _)| entry)));
-            if let Err(error) = save(file, &Contents { version: VERSION, files }) {
+            if let Err(error) = save(file, &Contents { version: VERSION, decoder: DECODER_VERSION, files }) {
                 warning = Some(format!("{}: {error}; images will be checked again next time", file.display()));
             }
         }
@@ -119,13 +121,13 @@ fn stamp(path: &Path) -> Result<Stamp, DataError> {
 fn examine(path: &Path) -> Result<Checked, DataError> {
     let bytes = fs::read(path).map_err(DataError::io(path))?;
     Ok(match decode(&bytes) {
-        Ok(image) => Checked::Image {
+        Ok(Decoded { image, .. }) => Checked::Image {
             hash: blake3::hash(&bytes).to_hex().to_string(),
             width: image.width(),
             height: image.height(),
             bytes: bytes.len() as u64,
         },
-        Err(reason) => Checked::Corrupt(reason),
+        Err(reason) => Checked::Corrupt(reason.to_string()),
     })
 }
 
@@ -139,7 +141,7 @@ fn save(file: &Path, contents: &Contents) -> std::io::Result<()> {
 }
 
 /// `harness` below `$XDG_CACHE_HOME`, which defaults to `~/.cache`.
-fn user_cache_dir() -> Option<PathBuf> {
+pub(crate) fn user_cache_dir() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|dir| dir.is_absolute());
     Some(absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?.join("harness"))
 }

@@ -71,9 +71,14 @@ pub(super) fn fill_planes(pixels: &[u8], size: usize, flip: bool, planes: &mut [
     }
 }
 
-fn whole_image(image: &RgbImage, size: usize) -> Result<Vec<f32>, DataError> {
+/// The image resized to `size`×`size`, interleaved.
+pub(super) fn resized_whole(image: &RgbImage, size: usize) -> Result<Vec<u8>, DataError> {
     let whole = SourceBox { x: 0, y: 0, width: image.width() as usize, height: image.height() as usize };
-    let pixels = resized(image, whole, size)?;
+    resized(image, whole, size)
+}
+
+fn whole_image(image: &RgbImage, size: usize) -> Result<Vec<f32>, DataError> {
+    let pixels = resized_whole(image, size)?;
     let mut planes = vec![0.0; 3 * size * size];
     fill_planes(&pixels, size, false, &mut planes);
     Ok(planes)
@@ -91,7 +96,7 @@ fn collect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::decode::tests::gradient;
+    use crate::data::tests::gradient;
     use image::Rgb;
 
     #[test]

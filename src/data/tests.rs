@@ -1,12 +1,22 @@
 //! Data sets as a user meets them: good folders, broken folders, real photographs.
 
-use super::decode::tests::{encoded, gradient};
 use super::*;
 use crate::experiment::settings::{DataSource, Dataset};
-use image::ImageFormat;
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use std::fs;
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::time::Instant;
+
+pub(super) fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    image.into().write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
+
+pub(super) fn gradient(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 7) as u8, (y * 5) as u8, (x + y) as u8]))
+}
 
 /// A folder with `counts` images in train and val of the domains ant and bee; every image is different.
 fn folder(counts: [[usize; 2]; 2]) -> tempfile::TempDir {
@@ -255,7 +265,7 @@ fn shapes_sheet() {
     use image::imageops::{FilterType, replace, resize};
     let file = std::env::var("HARNESS_SHEET").expect("HARNESS_SHEET names the picture");
     let (columns, cell) = (10, 256i64);
-    let mut sheet = image::RgbImage::new(columns as u32 * 256, 9 * 256);
+    let mut sheet = RgbImage::new(columns as u32 * 256, 9 * 256);
     for (d, shape) in shapes::Shape::ALL.into_iter().enumerate() {
         for column in 0..columns {
             let factors = shapes::Factors::draw(2020, Split::Train, shape, column);

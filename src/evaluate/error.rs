@@ -14,9 +14,12 @@ pub enum EvaluateError {
     /// A feature extractor, its weights or a metric failed.
     #[error(transparent)]
     Metric(#[from] harness_eval::Error),
-    /// The statistics of real images cannot be stored.
-    #[error("cannot write the statistics of real images to {}: {source}", path.display())]
-    Cache {
+    /// The caller asked to stop.
+    #[error("stopped")]
+    Stopped,
+    /// Outputs or numbers cannot be written as files.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
         /// File or folder.
         path: PathBuf,
         /// Cause.

@@ -2,25 +2,30 @@
 
 use super::EvaluateError;
 use super::draws::{latents, references, subset};
-use super::extractors::Extractor;
-use super::reals::RealImages;
-use super::rows::{Cell, Column};
-use super::task::{Measured, Task};
-use crate::data::{DataSet, Split, load};
-use crate::experiment::settings::{Evaluation, RunSpec};
+use super::inception::inception_extractor;
+use super::measures::Measures;
+use super::official_folder::OfficialFolder;
+use super::progress::Progress;
+use super::reals::Reals;
+use super::rows::Column;
+use super::task::Task;
+use crate::data::{DataSet, DomainImages, Split, load};
+use crate::experiment::settings::{Evaluation, Metric, RunSpec};
 use crate::methods::{Guidance, Method, Mode};
 use candle_core::{Device, Tensor};
-use harness_eval::{AlexNet, Lpips, Moments, Normalization, SignedImages};
+use harness_eval::{
+    AlexNet, Bootstrap, Extractor, FeatureCache, FeatureMetric, FeatureSet, Lpips, Normalization, SignedImages,
+};
 use harness_reports::records::EvaluationRow;
-use rayon::prelude::*;
-use std::path::{Path, PathBuf};
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Measures the translations of a method on one data set.
 ///
 /// For every mode of the method and every ordered pair of domains, all validation images of the source domain (or
 /// `evaluation.max_sources` of them) are translated `evaluation.outputs` times, each time with a new latent code or a
-/// new reference, once where the mode has neither. LPIPS is taken of the raw outputs; Fréchet distances are taken of the
+/// new reference, once where the mode has neither. LPIPS is taken of the raw outputs; all other metrics are taken of the
 /// outputs as 8-bit images, against the training images of the target domain. Metrics of one mode are measured in one
 /// pass, in memory.
 pub struct Evaluator {
@@ -28,75 +33,79 @@ pub struct Evaluator {
     seed: u64,
     image_size: usize,
     data: Arc<DataSet>,
-    cache_dir: PathBuf,
+    cache: FeatureCache,
     device: Device,
-    /// `None` where the images are too small for AlexNet.
+    /// `None` where LPIPS is not asked for, or the images are too small for AlexNet.
     lpips: Option<Lpips>,
     extractors: Vec<Extractor>,
-    /// Metrics that cannot be measured: name, protocol, reason.
-    missing: Vec<(&'static str, &'static str, String)>,
+    missing: Vec<Absent>,
+}
+
+/// A metric that cannot be measured.
+struct Absent {
+    metric: String,
+    /// The part of the protocol's id that is known.
+    protocol: String,
+    reason: String,
 }
 
 /// An ordered pair of domains.
 #[derive(Clone, Copy)]
-struct Pair {
+pub(super) struct Pair {
     /// Position among all ordered pairs; names the random draws.
-    task: usize,
-    source: usize,
-    target: usize,
-}
-
-/// Counts images and tells the caller.
-struct Progress<'a> {
-    done: u64,
-    total: u64,
-    report: &'a mut dyn FnMut(u64, u64),
-}
-
-impl Progress<'_> {
-    fn add(&mut self, images: u64) {
-        self.done += images;
-        (self.report)(self.done, self.total);
-    }
+    pub task: usize,
+    pub source: usize,
+    pub target: usize,
 }
 
 impl Evaluator {
-    /// Prepares the evaluation of a run. Statistics of real images are kept in `cache_dir`, which runs may share;
-    /// translations are made on `device`.
+    /// Prepares the evaluation of a run. Features of real images are kept in `cache_dir`, which runs may share;
+    /// translations and features are made on `device`.
     ///
     /// Metrics that cannot be measured, such as FID without weights, are no error: their rows say why.
     ///
     /// # Errors
-    /// `evaluation.inception_weights` names a file that exists and cannot be used.
+    /// A weights file exists and cannot be used.
     pub fn new(spec: &RunSpec, data: Arc<DataSet>, cache_dir: &Path, device: &Device) -> Result<Self, EvaluateError> {
         let settings = spec.settings.evaluation.clone();
         let image_size = spec.settings.train.image_size;
         let (mut extractors, mut missing) = (Vec::new(), Vec::new());
-        let large_enough = image_size >= AlexNet::LEAST_SIDE;
-        let lpips = if large_enough { Some(Lpips::bundled(Normalization::StarganV2)?) } else { None };
-        if large_enough {
-            extractors.push(Extractor::alexnet(image_size)?);
+        let absent = |metric: &str, protocol: &str, reason: &str| Absent {
+            metric: metric.into(),
+            protocol: protocol.into(),
+            reason: reason.into(),
+        };
+        let mut lpips = None;
+        if image_size >= AlexNet::LEAST_SIDE {
+            extractors.push(Extractor::alexnet(device)?);
+            if settings.metrics.contains(&Metric::Lpips) {
+                lpips = Some(Lpips::bundled_on(Normalization::StarganV2, device)?);
+            }
         } else {
             let reason = too_small(image_size);
-            missing.push(("fd_alexnet", "fd_alexnet/conv5-mean", reason));
+            missing.push(absent("fd_alexnet", "fd_alexnet/conv5-mean", &reason));
+            if settings.metrics.contains(&Metric::Lpips) {
+                missing.push(absent("lpips", "lpips-alex-v0.1/stargan-v2", &reason));
+            }
         }
-        let no_inception = |reason: String| ("fid", "fid/pytorch-fid", reason);
-        match &settings.inception_weights {
-            None => missing.push(no_inception(
-                "no Inception weights: set evaluation.inception_weights to a safetensors file with them".into(),
-            )),
-            Some(path) if !path.exists() => missing.push(no_inception(format!(
-                "no Inception weights: {} does not exist; put the file there or correct evaluation.inception_weights",
-                path.display()
-            ))),
-            Some(path) => extractors.push(Extractor::inception(path, image_size)?),
+        let wanted = feature_metrics(&settings);
+        if !wanted.is_empty() {
+            for &protocol in &settings.protocols {
+                match inception_extractor(&settings, protocol, image_size, device)? {
+                    Ok(extractor) => extractors.push(extractor),
+                    Err(reason) => missing.extend(wanted.iter().map(|metric| {
+                        let name = metric.name();
+                        absent(name, &format!("{name}/{}", protocol.name()), &reason)
+                    })),
+                }
+            }
         }
         Ok(Self {
             settings,
             seed: spec.seed,
             image_size,
             data,
-            cache_dir: cache_dir.to_path_buf(),
+            cache: FeatureCache::new(cache_dir.join("features")),
             device: device.clone(),
             lpips,
             extractors,
@@ -105,59 +114,74 @@ impl Evaluator {
     }
 
     /// Evaluates `method` after `iteration` iterations; `progress` is called with the images done and their total
-    /// number (translations, and real images whose statistics are not in the cache).
+    /// number (translations, and real images whose features are not in the cache), and may end the evaluation. With
+    /// `images`, the outputs are written there as well, in the layout of the official code.
     ///
     /// The rows of one mode and metric follow each other, tasks in order of domains, then their mean. They depend on
-    /// neither the number of threads nor earlier evaluations.
+    /// neither the number of threads nor earlier evaluations. `None`: ended by `progress`.
     ///
     /// # Errors
-    /// An image cannot be loaded, the method fails, or the statistics of real images cannot be stored. Outputs that are
-    /// not finite are no error: the values of their task are missing.
+    /// An image cannot be loaded, the method fails, or files cannot be written. Outputs that are not finite are no error:
+    /// the values of their task are missing.
     pub fn evaluate(
         &self,
         method: &dyn Method,
         iteration: u64,
-        progress: &mut dyn FnMut(u64 /* done */, u64 /* total */),
+        images: Option<&Path>,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<EvaluationRow>>, EvaluateError> {
+        match self.all_rows(method, iteration, images, progress) {
+            Ok(rows) => Ok(Some(rows)),
+            Err(EvaluateError::Stopped) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn all_rows(
+        &self,
+        method: &dyn Method,
+        iteration: u64,
+        images: Option<&Path>,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<EvaluationRow>, EvaluateError> {
         let domains = self.data.domains().len();
-        let reals = RealImages {
-            data: &self.data,
-            image_size: self.image_size,
-            max_reals: self.settings.max_reals,
-            cache_dir: &self.cache_dir,
-        };
-        let cached: Vec<_> = (0..domains).map(|domain| reals.cached(domain, &self.extractors)).collect();
-        let to_compute: u64 = cached.iter().map(|statistics| statistics.to_compute()).sum();
+        let targets: Vec<DomainImages> = (0..domains).map(|domain| self.reals(domain)).collect();
+        let cached = |images| Reals::cached(images, &self.extractors, &self.cache);
+        let reals = targets.iter().map(cached).collect::<Result<Vec<_>, _>>()?;
         let modes = method.modes();
         let sources: usize = (0..domains).map(|domain| self.sources(domain).len()).sum();
         let outputs: usize = modes.iter().map(|&mode| self.outputs(mode)).sum();
         let fakes = sources * domains.saturating_sub(1) * outputs;
-        let mut progress = Progress { done: 0, total: to_compute + fakes as u64, report: progress };
+        let to_compute: usize = reals.iter().map(Reals::to_compute).sum();
+        let mut progress = Progress::new((to_compute + fakes) as u64, progress);
 
-        let real = cached
-            .into_iter()
-            .map(|statistics| reals.complete(statistics, &self.extractors, |images| progress.add(images)))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut real = Vec::with_capacity(domains);
+        for (domain, known) in reals.into_iter().enumerate() {
+            real.push(known.complete(&targets[domain], &self.extractors, &self.cache, &mut progress)?);
+        }
+        let official = images.map(OfficialFolder::begin).transpose()?;
         let mut rows = Vec::new();
         for mode in modes {
-            rows.extend(self.evaluate_mode(method, mode, iteration, &real, &mut progress)?);
+            let mut tasks = Vec::new();
+            for pair in self.pairs() {
+                tasks.push((pair, self.translate_task(method, mode, pair, official.as_ref(), &mut progress)?));
+            }
+            rows.extend(self.rows(method, mode, iteration, &real, &tasks)?);
+        }
+        if let Some(official) = official {
+            official.finish(&rows)?;
         }
         Ok(rows)
     }
 
-    fn evaluate_mode(
+    fn rows(
         &self,
         method: &dyn Method,
         mode: Mode,
         iteration: u64,
-        real: &[Vec<Moments>],
-        progress: &mut Progress,
+        real: &[Vec<Arc<FeatureSet>>],
+        tasks: &[(Pair, Task)],
     ) -> Result<Vec<EvaluationRow>, EvaluateError> {
-        let pairs = self.pairs();
-        let mut tasks = Vec::with_capacity(pairs.len());
-        for &pair in &pairs {
-            tasks.push(self.translate_task(method, mode, pair, progress)?);
-        }
         let outputs = self.outputs(mode);
         let column = |metric: &str, protocol: String, outputs: usize| Column {
             iteration,
@@ -166,46 +190,41 @@ impl Evaluator {
             protocol: protocol + &self.caps(metric),
             outputs: outputs as u64,
         };
-        let cells = |outputs: usize,
-                     value: &(dyn Fn(&Task, Pair) -> Measured + Sync),
-                     n_real: &(dyn Fn(Pair) -> u64 + Sync)| {
-            let cell = |(&pair, task): (&Pair, &Task)| Cell {
-                task: self.task_name(pair),
-                value: value(task, pair),
-                n_real: n_real(pair),
-                n_fake: (self.sources(pair.source).len() * outputs) as u64,
-            };
-            // The distances of several tasks at once; each is taken by one thread.
-            pairs.par_iter().zip(&tasks).map(cell).collect::<Vec<_>>()
+        let replicates = self.settings.bootstrap;
+        let measures = Measures {
+            tasks,
+            real,
+            names: tasks.iter().map(|(pair, _)| self.task_name(*pair)).collect(),
+            sources: tasks.iter().map(|(pair, _)| self.sources(pair.source).len() as u64).collect(),
+            outputs: outputs as u64,
+            bootstrap: (replicates > 0).then(|| Bootstrap { seed: self.seed, replicates, ..Bootstrap::default() }),
         };
-
-        let repeats = if mode == Mode::Label { self.label_repeats(method)? } else { true };
-        let diversity = |task: &Task, _| match &self.lpips {
-            None => Err(too_small(self.image_size)),
-            Some(_) if !repeats => {
-                Err("one output per source, but a second translation of the same images differs from the first".into())
-            }
-            Some(_) => task.diversity(),
-        };
-        let protocol = match &self.lpips {
-            Some(lpips) => lpips.diversity_protocol(self.image_size, self.settings.batch_size).to_string(),
-            None => "lpips-alex-v0.1/stargan-v2".into(),
-        };
-        let mut rows = column("lpips", protocol, outputs).rows(cells(outputs, &diversity, &|_| 0));
-
+        let mut rows = Vec::new();
+        if let Some(lpips) = &self.lpips {
+            let protocol = lpips.diversity_protocol(self.image_size, self.settings.batch_size).to_string();
+            let steady = mode != Mode::Label || self.label_repeats(method)?;
+            rows.extend(column("lpips", protocol, outputs).rows(measures.diversity(steady)));
+        }
         for (k, extractor) in self.extractors.iter().enumerate() {
-            let n_real = |pair: Pair| real[pair.target][k].count();
-            let column = |outputs| column(&extractor.metric, extractor.protocol.to_string(), outputs);
-            let all = |task: &Task, pair: Pair| task.distance(k, &real[pair.target][k]);
-            rows.extend(column(outputs).rows(cells(outputs, &all, &n_real)));
-            if self.settings.single_output_control && outputs > 1 {
-                let first = |task: &Task, pair: Pair| task.first_distance(k, &real[pair.target][k]);
-                rows.extend(column(1).rows(cells(1, &first, &n_real)));
+            // `fd_alexnet` needs no download and is always measured.
+            let mut wanted = feature_metrics(&self.settings);
+            if k == 0 && extractor.is_alexnet() && !wanted.contains(&FeatureMetric::Frechet) {
+                wanted.insert(0, FeatureMetric::Frechet);
+            }
+            let column = |metric: FeatureMetric, outputs: usize| {
+                let protocol = extractor.protocol(metric, &format!("native{}", self.image_size));
+                column(&extractor.metric(metric), protocol.to_string(), outputs)
+            };
+            for (metric, summary) in measures.of_features(k, &wanted) {
+                rows.extend(column(metric, outputs).rows(summary));
+            }
+            if self.settings.single_output_control && outputs > 1 && wanted.contains(&FeatureMetric::Frechet) {
+                let summary = measures.frechet_of_first_outputs(k);
+                rows.extend(column(FeatureMetric::Frechet, 1).rows(summary));
             }
         }
-        for (metric, protocol, reason) in &self.missing {
-            let value = |_: &Task, _| Err(reason.clone());
-            rows.extend(column(metric, protocol.to_string(), outputs).rows(cells(outputs, &value, &|_| 0)));
+        for Absent { metric, protocol, reason } in &self.missing {
+            rows.extend(column(metric, protocol.clone(), outputs).rows(measures.missing(reason)));
         }
         Ok(rows)
     }
@@ -224,6 +243,7 @@ impl Evaluator {
         method: &dyn Method,
         mode: Mode,
         pair: Pair,
+        official: Option<&OfficialFolder>,
         progress: &mut Progress,
     ) -> Result<Task<'_>, EvaluateError> {
         let sources = self.sources(pair.source);
@@ -234,7 +254,7 @@ impl Evaluator {
         let references = references(self.seed, pair.task, available, sources.len() * outputs);
         for (batch, indices) in sources.chunks(self.settings.batch_size.max(1)).enumerate() {
             if task.is_broken() {
-                progress.add((indices.len() * outputs) as u64);
+                progress.add(indices.len() * outputs)?;
                 continue;
             }
             let x = self.load(pair.source, indices)?;
@@ -257,7 +277,7 @@ impl Evaluator {
                         translate(Guidance::Reference(&reference))?
                     }
                 };
-                progress.add(indices.len() as u64);
+                progress.add(indices.len())?;
                 match SignedImages::from_tensor(&y) {
                     Ok(y) => images.push(y),
                     Err(error @ harness_eval::Error::NonFiniteImage { .. }) => {
@@ -269,12 +289,10 @@ impl Evaluator {
             if task.is_broken() {
                 continue;
             }
-            match task.push(&images) {
-                Err(error @ harness_eval::Error::NonFiniteFeature { .. }) => {
-                    task.break_off(format!("the outputs are too large: {error}"));
-                }
-                pushed => pushed?,
+            if let Some(official) = official {
+                official.save(mode.name(), &self.task_name(pair), first, &images)?;
             }
+            task.push(first, &images)?;
         }
         Ok(task)
     }
@@ -296,6 +314,13 @@ impl Evaluator {
 
     fn load(&self, domain: usize, indices: &[usize]) -> Result<Tensor, EvaluateError> {
         Ok(load(&self.data, Split::Val, domain, indices, self.image_size)?.to_device(&self.device)?)
+    }
+
+    /// The training images that stand for the real distribution of a domain.
+    fn reals(&self, domain: usize) -> DomainImages {
+        let available = self.data.len(Split::Train, domain);
+        let chosen = subset("evaluation-reals", domain, available, self.settings.max_reals);
+        DomainImages::new(Arc::clone(&self.data), Split::Train, domain, chosen, Some(self.image_size))
     }
 
     /// Validation images of a domain that are translated.
@@ -328,4 +353,17 @@ impl Evaluator {
 
 fn too_small(image_size: usize) -> String {
     format!("AlexNet needs images of at least {} px, these have {image_size}", AlexNet::LEAST_SIDE)
+}
+
+/// The metrics of features that the settings ask for.
+fn feature_metrics(settings: &Evaluation) -> Vec<FeatureMetric> {
+    let of = |metric: &Metric| match metric {
+        Metric::Lpips => &[][..],
+        Metric::Fid => &[FeatureMetric::Frechet],
+        Metric::Kid => &[FeatureMetric::Kernel],
+        Metric::Prdc => {
+            &[FeatureMetric::Precision, FeatureMetric::Recall, FeatureMetric::Density, FeatureMetric::Coverage]
+        }
+    };
+    settings.metrics.iter().flat_map(of).copied().collect()
 }

@@ -5,7 +5,11 @@
 mod draws;
 mod error;
 mod evaluator;
-mod extractors;
+mod inception;
+mod key;
+mod measures;
+mod official_folder;
+mod progress;
 mod reals;
 mod rows;
 mod task;
@@ -14,3 +18,5 @@ mod tests;
 
 pub use error::EvaluateError;
 pub use evaluator::Evaluator;
+pub(crate) use inception::{extractor, weights_file};
+pub use key::evaluation_key;

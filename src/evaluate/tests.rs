@@ -2,12 +2,13 @@
 
 use super::{EvaluateError, Evaluator};
 use crate::data::{DataSet, OpenOptions, Split, load};
-use crate::experiment::settings::{DataSource, Dataset, Evaluation, RunSpec, Settings};
+use crate::experiment::settings::{DataSource, Dataset, Evaluation, FidProtocol, Metric, RunSpec, Settings};
 use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result};
 use candle_core::{Device, Tensor};
 use harness_eval::{AlexNet, Lpips, Moments, Normalization, SignedImages, frechet_distance};
 use harness_reports::records::EvaluationRow;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -89,7 +90,9 @@ fn spec(evaluation: Evaluation) -> RunSpec {
 }
 
 fn small() -> Evaluation {
-    Evaluation { outputs: 3, batch_size: 2, ..Evaluation::default() }
+    // Whatever weights the machine has.
+    let nowhere = Some("no such folder/inception.safetensors".into());
+    Evaluation { outputs: 3, batch_size: 2, inception_v3_weights: nowhere, ..Evaluation::default() }
 }
 
 fn open(spec: &RunSpec) -> Arc<DataSet> {
@@ -100,7 +103,7 @@ fn open(spec: &RunSpec) -> Arc<DataSet> {
 fn evaluate(evaluation: Evaluation, method: &StandIn, cache: &Path) -> Vec<EvaluationRow> {
     let spec = spec(evaluation);
     let evaluator = Evaluator::new(&spec, open(&spec), cache, &Device::Cpu).unwrap();
-    evaluator.evaluate(method, 40, &mut |_, _| ()).unwrap()
+    evaluator.evaluate(method, 40, None, &mut |_, _| ControlFlow::Continue(())).unwrap().unwrap()
 }
 
 fn find<'a>(rows: &'a [EvaluationRow], mode: &str, metric: &str, task: &str, outputs: u64) -> &'a EvaluationRow {
@@ -133,7 +136,7 @@ fn a_method_without_a_code() {
     let lpips = find(&rows, "label", "lpips", &task, 1);
     assert_eq!((lpips.value, lpips.missing.as_deref()), (None, Some("one output per source: no pairs")));
     let fid = find(&rows, "label", "fid", "mean", 1);
-    assert!(fid.missing.as_ref().unwrap().contains("set evaluation.inception_weights"), "{fid:?}");
+    assert!(fid.missing.as_ref().unwrap().contains("correct evaluation.inception_v3_weights"), "{fid:?}");
 
     let images = |split, domain: usize| {
         let indices: Vec<usize> = (0..data.len(split, domain)).collect();
@@ -194,7 +197,7 @@ fn diversity_of_latent_outputs() {
 #[test]
 fn references_of_a_small_validation_set() {
     let cache = tempfile::tempdir().unwrap();
-    let evaluation = Evaluation { outputs: 4, batch_size: 32, ..Evaluation::default() };
+    let evaluation = Evaluation { outputs: 4, batch_size: 32, ..small() };
     let distance = |style| {
         let rows = evaluate(evaluation.clone(), &StandIn(vec![Mode::Reference], style), cache.path());
         find(&rows, "reference", "fd_alexnet", "mean", 4).value.unwrap()
@@ -210,7 +213,7 @@ fn results_do_not_depend_on_threads_cache_or_earlier_evaluations() {
     let first = evaluate(small(), &method, cache.path());
     assert!(first.iter().filter(|row| row.value.is_some()).count() >= 2 * 3 * 7);
     let statistics: Vec<PathBuf> =
-        std::fs::read_dir(cache.path().join("real-statistics")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        std::fs::read_dir(cache.path().join("features")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(statistics.len(), 3, "one file per domain");
 
     assert_eq!(evaluate(small(), &method, cache.path()), first, "statistics from the cache");
@@ -251,7 +254,11 @@ fn progress_counts_every_image() {
     let count = || {
         let mut calls = Vec::new();
         let method = StandIn(vec![Mode::Latent], Style::Tint);
-        let rows = evaluator.evaluate(&method, 0, &mut |done, total| calls.push((done, total))).unwrap();
+        let mut tell = |done, total| {
+            calls.push((done, total));
+            ControlFlow::Continue(())
+        };
+        let rows = evaluator.evaluate(&method, 0, None, &mut tell).unwrap().unwrap();
         assert_eq!(find(&rows, "latent", "fd_alexnet", "mean", 3).n_real, 6 * 4);
         assert!(calls.is_sorted());
         *calls.last().unwrap()
@@ -265,11 +272,19 @@ fn progress_counts_every_image() {
 fn inception_weights() {
     let cache = tempfile::tempdir().unwrap();
     let method = StandIn(vec![Mode::Label], Style::Identity);
-    let weights = |path: PathBuf| Evaluation { inception_weights: Some(path), max_sources: Some(2), ..small() };
+    let weights = |path: PathBuf| Evaluation {
+        protocols: vec![FidProtocol::PytorchFid, FidProtocol::CleanFid],
+        inception_2015_weights: Some(path),
+        max_sources: Some(2),
+        ..small()
+    };
     let absent = cache.path().join("absent.safetensors");
     let rows = evaluate(weights(absent), &method, cache.path());
-    let reason = find(&rows, "label", "fid", "mean", 1).missing.clone().unwrap();
-    assert!(reason.contains("absent.safetensors does not exist"), "{reason}");
+    for protocol in ["fid/pytorch-fid/sources2", "fid/clean-fid/sources2"] {
+        let row = rows.iter().find(|row| row.protocol == protocol && row.task == "mean").unwrap();
+        let reason = row.missing.as_ref().unwrap();
+        assert!(reason.contains("absent.safetensors does not exist"), "{reason}");
+    }
 
     let broken = cache.path().join("broken.safetensors");
     std::fs::write(&broken, b"not weights").unwrap();
@@ -284,7 +299,92 @@ fn inception_weights() {
         return;
     }
     let rows = evaluate(weights(real), &method, cache.path());
-    let row = find(&rows, "label", "fid_768", "mean", 1);
-    assert!(row.value.unwrap() > 0.0 && row.protocol.starts_with("fid_768/pytorch-fid/native32-bilinear299/u8/"));
+    let of = |protocol: &str| {
+        let row = rows.iter().find(|row| row.protocol.starts_with(protocol) && row.task == "mean");
+        row.unwrap_or_else(|| panic!("no {protocol}")).value.unwrap()
+    };
+    let torch = of("fid_768/pytorch-fid/native32-bilinear299/u8/");
+    let pillow = of("fid_768/clean-fid/native32-pillow-float-bicubic299/u8/");
+    assert!(torch > 0.0 && pillow > 0.0 && torch != pillow, "{torch} {pillow}");
     assert!(rows.iter().all(|row| row.metric != "fid"), "a shallow tap never stands in for FID");
+}
+
+/// The other families, of the features that need no download: a method that puts out the reals' twins covers them.
+#[test]
+fn kernel_distance_and_manifolds() {
+    let cache = tempfile::tempdir().unwrap();
+    let asked = Evaluation { metrics: vec![Metric::Kid, Metric::Prdc], outputs: 6, ..small() };
+    let value = |style: Style, metric: &str| {
+        let rows = evaluate(asked.clone(), &StandIn(vec![Mode::Reference], style), cache.path());
+        assert!(rows.iter().all(|row| row.metric != "lpips"), "what is not asked for is not measured");
+        assert!(rows.iter().any(|row| row.metric == "fd_alexnet"), "except for what costs nothing");
+        find(&rows, "reference", metric, "mean", 6).value.unwrap()
+    };
+    assert!(value(Style::Copy, "kd_alexnet") < value(Style::Identity, "kd_alexnet"));
+    assert!(value(Style::Copy, "coverage_alexnet") > value(Style::Identity, "coverage_alexnet"));
+    for metric in ["precision_alexnet", "recall_alexnet"] {
+        assert!((0.0..=1.0).contains(&value(Style::Copy, metric)), "{metric}");
+    }
+    assert!(value(Style::Copy, "density_alexnet") >= 0.0);
+}
+
+#[test]
+fn intervals_hold_their_values() {
+    let cache = tempfile::tempdir().unwrap();
+    let asked = Evaluation { metrics: vec![Metric::Lpips, Metric::Kid, Metric::Prdc], ..small() };
+    let asked = Evaluation { outputs: 6, ..asked };
+    let method = || StandIn(vec![Mode::Latent], Style::Tint);
+    let rows = evaluate(asked.clone(), &method(), cache.path());
+    for metric in ["lpips", "fd_alexnet", "kd_alexnet"] {
+        let of_metric: Vec<_> = rows.iter().filter(|row| row.metric == metric && row.outputs == 6).collect();
+        assert_eq!(of_metric.len(), 7);
+        for row in &of_metric {
+            let ([low, high], value) = (row.ci.unwrap(), row.value.unwrap());
+            assert!(low < value && value < high, "{row:?}");
+        }
+        // The mean of tasks that share images is still less uncertain than the tasks are.
+        let width = |row: &EvaluationRow| row.ci.map(|[low, high]| high - low).unwrap();
+        let mean_width = of_metric[..6].iter().map(|row| width(row)).sum::<f64>() / 6.0;
+        assert!(width(of_metric[6]) < mean_width, "{metric}: {} {mean_width}", width(of_metric[6]));
+    }
+    let without = evaluate(Evaluation { bootstrap: 0, ..asked }, &method(), cache.path());
+    assert!(without.iter().all(|row| row.ci.is_none()));
+    for (with, without) in rows.iter().zip(&without) {
+        let (with, without) = (with.value, without.value);
+        let close = with.zip(without).is_none_or(|(a, b)| (a - b).abs() <= 1e-9 * a.abs());
+        assert!(with.is_some() == without.is_some() && close, "{with:?} {without:?}");
+    }
+}
+
+#[test]
+fn outputs_are_saved_in_the_official_layout() {
+    let place = tempfile::tempdir().unwrap();
+    let spec = spec(Evaluation { max_sources: Some(2), ..small() });
+    let evaluator = Evaluator::new(&spec, open(&spec), place.path(), &Device::Cpu).unwrap();
+    let folder = place.path().join("eval");
+    let method = StandIn(vec![Mode::Latent], Style::Identity);
+    let mut go_on = |_, _| ControlFlow::Continue(());
+    evaluator.evaluate(&method, 40, Some(&folder), &mut go_on).unwrap().unwrap();
+    let data = open(&spec);
+    let task = format!("{}2{}", data.domains()[1], data.domains()[0]);
+    let files = std::fs::read_dir(folder.join("latent").join(&task)).unwrap().count();
+    assert_eq!(files, 2 * 3);
+    let saved = image::open(folder.join("latent").join(&task).join("0002_03.png")).unwrap().into_rgb8();
+    let chosen = super::draws::subset("evaluation-sources", 1, data.len(Split::Val, 1), Some(2));
+    assert_eq!(saved, data.image(Split::Val, 1, chosen[1]).unwrap(), "the pixels of the output");
+    let text = std::fs::read_to_string(folder.join("LPIPS_00040_latent.json")).unwrap();
+    assert!(text.contains(&format!("LPIPS_latent/{task}")) && text.contains("LPIPS_latent/mean"), "{text}");
+    assert!(!folder.join("FID_00040_latent.json").exists(), "no weights, no FID");
+}
+
+#[test]
+fn an_evaluation_can_be_stopped() {
+    let cache = tempfile::tempdir().unwrap();
+    let spec = spec(small());
+    let evaluator = Evaluator::new(&spec, open(&spec), cache.path(), &Device::Cpu).unwrap();
+    let method = StandIn(vec![Mode::Latent], Style::Tint);
+    for stop_at in [1, 20, 50] {
+        let mut stop = |done, _| if done >= stop_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        assert!(evaluator.evaluate(&method, 40, None, &mut stop).unwrap().is_none(), "{stop_at}");
+    }
 }

@@ -102,7 +102,7 @@ pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     let expected = format!("a power of two from {} to {}", IMAGE_SIZES.start(), IMAGE_SIZES.end());
     r.require("train.image_size", size.is_power_of_two() && IMAGE_SIZES.contains(&size), expected);
     r.between("train.batch_size", s.train.batch_size, 1, 4096);
-    r.between("train.gradient_accumulation", s.train.gradient_accumulation, 1, s.train.batch_size.max(1));
+    r.at_least("train.gradient_accumulation", s.train.gradient_accumulation, 1);
     r.at_least("train.iterations", s.train.iterations, 1);
     r.at_least("train.log_every", s.train.log_every, 1);
     r.at_least("train.sample_every", s.train.sample_every, 1);
@@ -121,12 +121,19 @@ pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     r.at_least("evaluation.max_sources", s.evaluation.max_sources.unwrap_or(1), 1);
     // A covariance takes two.
     r.at_least("evaluation.max_reals", s.evaluation.max_reals.unwrap_or(2), 2);
+    r.require("evaluation.metrics", all_differ(&s.evaluation.metrics), "a list without repeats");
+    r.require("evaluation.protocols", all_differ(&s.evaluation.protocols), "a list without repeats");
+    r.between("evaluation.bootstrap", s.evaluation.bootstrap, 0, 1_000_000);
     r.between("sample.sources_per_domain", s.sample.sources_per_domain, 1, 64);
     r.between("sample.latents", s.sample.latents, 1, 64);
     r.between("sample.references_per_domain", s.sample.references_per_domain, 1, 64);
     r.between("loader.workers", s.loader.workers, 1, 256);
     r.between("loader.prefetch", s.loader.prefetch, 1, 1024);
     ranges.0
+}
+
+fn all_differ<T: PartialEq>(list: &[T]) -> bool {
+    list.iter().enumerate().all(|(i, item)| !list[..i].contains(item))
 }
 
 /// Fields of a data set out of range.
@@ -136,8 +143,7 @@ pub(crate) fn dataset(d: &Dataset) -> Vec<Finding> {
     r.require("root", d.root.as_ref().is_none_or(|root| !root.as_os_str().is_empty()), "the path of a folder");
     r.require("train", !d.train.is_empty(), "the name of a folder");
     r.require("val", !d.val.is_empty(), "the name of a folder");
-    let distinct =
-        |names: &[String]| names.iter().enumerate().all(|(i, name)| !name.is_empty() && !names[..i].contains(name));
+    let distinct = |names: &[String]| all_differ(names) && names.iter().all(|name| !name.is_empty());
     let domains = d.domains.as_deref();
     r.require("domains", domains.is_none_or(|n| n.len() >= 2 && distinct(n)), "two or more different domain names");
     r.at_least("train_per_domain", d.train_per_domain, 1);
@@ -180,6 +186,15 @@ pub(crate) fn conflicts(s: &Settings, d: &Dataset) -> Vec<Conflict> {
         &["augment.crop_min_aspect", "augment.crop_max_aspect"],
         format!("`augment.crop_min_aspect` is {low}, more than `augment.crop_max_aspect`, {high}"),
         "the smallest aspect ratio comes first",
+    );
+    let (parts, batch) = (s.train.gradient_accumulation, s.train.batch_size);
+    found.add(
+        parts <= batch,
+        &["train.gradient_accumulation", "train.batch_size"],
+        format!(
+            "`train.gradient_accumulation` is {parts}: a batch of {batch} images cannot be cut into that many parts"
+        ),
+        format!("set train.gradient_accumulation to {batch} or less"),
     );
     data(d, &mut found);
     found.0

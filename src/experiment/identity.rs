@@ -2,23 +2,18 @@
 
 use super::settings::{DataSource, RunSpec};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 /// Version of what the settings mean. To be raised whenever a change of the code, or of a built-in default, makes the
 /// same specification give another result; runs made before then count as other runs.
-pub const METHOD_VERSION: u32 = 2;
+pub const METHOD_VERSION: u32 = 3;
 
 /// The identity of a run: 64 hex digits of BLAKE3 over canonical JSON (sorted keys, no spaces) of everything that
 /// decides its result. Equal identities mean equal results.
 ///
 /// In: the seed, the data set's content (`data_fingerprint`) and the order of its domains, all settings that training
-/// and evaluation depend on, and [`METHOD_VERSION`].
+/// depends on, and [`METHOD_VERSION`].
 ///
-/// Out, since they do not change the trained weights or the final metrics:
+/// Out, since they do not change the trained weights:
 /// - names: experiment, variant, label, data set, profile. (Finished runs are looked for within one experiment's folder;
 ///   the same run of another experiment has the same identity and is still trained there);
 /// - where the images lie (`root`, `train`, `val`): the fingerprint stands for what is in there;
@@ -26,17 +21,16 @@ pub const METHOD_VERSION: u32 = 2;
 ///   are keyed by iteration, so looking more or less often changes nothing (it does change which rows of the training
 ///   log and which intermediate metrics exist; a finished run keeps those it has);
 /// - `sample`: pictures for the eye;
-/// - `loss.diversity`, which shows as `lambda_ds` = 0;
-/// - the path of `inception_weights`: what counts is the file's content, or that there is none yet, since it decides
-///   which Fréchet distance is reported.
+/// - `evaluation`: how the trained networks are measured. A finished run whose evaluation is asked for in another way is
+///   evaluated again, not trained again (`crate::evaluate::evaluation_key`);
+/// - `loss.diversity`, which shows as `lambda_ds` = 0.
 pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
     let mut settings = object(&spec.settings);
     settings.remove("loader");
     settings.remove("sample");
+    settings.remove("evaluation");
     remove_from(&mut settings, "train", &["log_every", "sample_every", "checkpoint_every", "evaluate_every"]);
     remove_from(&mut settings, "loss", &["diversity"]);
-    remove_from(&mut settings, "evaluation", &["inception_weights"]);
-    let inception = spec.settings.evaluation.inception_weights.as_deref().map(content);
 
     let mut dataset = object(&spec.dataset);
     let mut places = vec!["root", "train", "val"];
@@ -51,32 +45,15 @@ pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
         "dataset": dataset,
         "seed": spec.seed,
         "settings": settings,
-        "inception_weights": inception,
     });
-    let mut canonical = String::new();
-    write_canonical(&deciding, &mut canonical);
-    blake3::hash(canonical.as_bytes()).to_hex().to_string()
+    canonical_hash(&deciding)
 }
 
-/// A file as it was when its content was hashed: path, length, time of change.
-type Stamp = (PathBuf, u64, SystemTime);
-
-/// The hash of a file's content, or that it cannot be read. Every run of a plan asks for the same file, and a report asks
-/// once more for every run on disk, so the content is read once as long as length and time of change stay.
-fn content(path: &Path) -> String {
-    static HASHES: Mutex<BTreeMap<Stamp, String>> = Mutex::new(BTreeMap::new());
-    let hash = || -> std::io::Result<String> {
-        let metadata = path.metadata()?;
-        let stamp = (path.to_owned(), metadata.len(), metadata.modified()?);
-        let mut hashes = HASHES.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = hashes.get(&stamp) {
-            return Ok(known.clone());
-        }
-        let hash = blake3::Hasher::new().update_reader(File::open(path)?)?.finalize().to_hex().to_string();
-        hashes.insert(stamp, hash.clone());
-        Ok(hash)
-    };
-    hash().unwrap_or_else(|_| "none".into())
+/// 64 hex digits of BLAKE3 over canonical JSON: sorted keys, no spaces.
+pub(crate) fn canonical_hash(value: &Value) -> String {
+    let mut canonical = String::new();
+    write_canonical(value, &mut canonical);
+    blake3::hash(canonical.as_bytes()).to_hex().to_string()
 }
 
 fn object(value: &impl serde::Serialize) -> Map<String, Value> {

@@ -34,6 +34,7 @@ mod tests;
 
 pub use embedded::{EMBEDDED, load_embedded};
 pub use error::{ConfigError, ConfigErrors};
+pub(crate) use identity::canonical_hash;
 pub use identity::{METHOD_VERSION, identity};
 pub use load::load;
 pub use model::{Experiment, ProfileInfo};

@@ -413,12 +413,26 @@ pub struct Evaluation {
     /// Training images per domain that stand for the real distribution. Unset: all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_reals: Option<usize>,
-    /// Inception weights (safetensors) for `fid` or, when they end at Mixed_6e, `fid_768`.
+    /// What is measured, besides `fd_alexnet`, which always is.
+    pub metrics: Vec<Metric>,
+    /// Recipes for `fid`, `kid` and `prdc`; each makes columns of its own.
+    pub protocols: Vec<FidProtocol>,
+    /// Weights (safetensors) of torchvision's Inception v3, for the protocol `stargan-v2`. Unset: those that
+    /// `harness weights fetch inception-v3` put in place.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub inception_weights: Option<PathBuf>,
+    pub inception_v3_weights: Option<PathBuf>,
+    /// Weights (safetensors) of the Inception network of 2015, for the protocols `pytorch-fid` and `clean-fid`. Where
+    /// they end at Mixed_6e, the metric is `fid_768`, which is not FID. Unset: those that
+    /// `harness weights fetch inception-2015` put in place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inception_2015_weights: Option<PathBuf>,
     /// Also report the Fréchet distances of the first output alone, so that rows with one output and with ten can
     /// be compared without the effect of the sample count.
     pub single_output_control: bool,
+    /// Replicates of the bootstrap behind confidence intervals; 0: no intervals.
+    pub bootstrap: usize,
+    /// Write the outputs of the final evaluation as PNG files in the official code's folder layout, with its JSON files.
+    pub save_images: bool,
 }
 
 impl Default for Evaluation {
@@ -428,8 +442,50 @@ impl Default for Evaluation {
             batch_size: 32,
             max_sources: None,
             max_reals: None,
-            inception_weights: None,
+            metrics: vec![Metric::Lpips, Metric::Fid],
+            protocols: vec![FidProtocol::StarganV2],
+            inception_v3_weights: None,
+            inception_2015_weights: None,
             single_output_control: true,
+            bootstrap: 1000,
+            save_images: false,
+        }
+    }
+}
+
+/// A metric, or a family of metrics that come together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Diversity of the outputs of a source.
+    Lpips,
+    /// Fréchet Inception Distance.
+    Fid,
+    /// Kernel Inception Distance.
+    Kid,
+    /// Improved precision and recall, density and coverage.
+    Prdc,
+}
+
+/// A recipe from images to Inception features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FidProtocol {
+    /// The official StarGAN v2 code: torchvision's ImageNet network, Pillow's bilinear resize twice.
+    StarganV2,
+    /// pytorch-fid: the network of 2015, bilinear resize without antialiasing.
+    PytorchFid,
+    /// clean-fid: the network of 2015, Pillow's bicubic resize in floating point.
+    CleanFid,
+}
+
+impl FidProtocol {
+    /// Name in files, on the command line and in ids of protocols.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StarganV2 => "stargan-v2",
+            Self::PytorchFid => "pytorch-fid",
+            Self::CleanFid => "clean-fid",
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Summary {
     pub left: usize,
 }
 
-/// Runs everything in `planned` that is not finished.
+/// Runs everything in `planned` that is not finished, and evaluates again what is to be.
 pub fn launch(
     planned: &[Planned],
     datasets: &mut Datasets,
@@ -67,10 +67,12 @@ pub fn launch(
         match &run.action {
             Action::Skip => {}
             Action::Blocked { reason } => failed.push((run.name(), reason.clone())),
-            Action::Start | Action::Resume { .. } => match RunFolder::plan(&launch.runs_dir, &run.record) {
-                Ok(_) => todo.push(run),
-                Err(error) => failed.push((run.name(), one_line(&error))),
-            },
+            Action::Start | Action::Resume { .. } | Action::Evaluate => {
+                match RunFolder::plan(&launch.runs_dir, &run.record) {
+                    Ok(_) => todo.push(run),
+                    Err(error) => failed.push((run.name(), one_line(&error))),
+                }
+            }
         }
     }
     let skipped = planned.len() - todo.len() - failed.len();
@@ -95,6 +97,9 @@ fn announcement(run: &Planned) -> String {
     let (name, id) = (run.short_name(), &run.record.id[..run.record.id.len().min(8)]);
     match &run.action {
         Action::Skip => format!("{name}  finished already, id {id}"),
+        Action::Evaluate => {
+            format!("{name}  is finished, evaluated again: the settings or weights of its evaluation changed")
+        }
         Action::Resume { iteration, because } => format!("{name}  resumes after iteration {iteration} ({because})"),
         Action::Start => format!("{name}  {} iterations, id {id}", run.spec.settings.train.iterations),
         Action::Blocked { reason } => format!("{name}  cannot be trained: {reason}"),

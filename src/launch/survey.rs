@@ -2,6 +2,7 @@
 
 use super::Datasets;
 use crate::error::{Error, one_line};
+use crate::evaluate::evaluation_key;
 use crate::experiment::settings::RunSpec;
 use crate::experiment::{Plan, identity};
 use crate::store::{RunEntry, RunFolder, StoreError, folder_name};
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub enum Action {
     /// Nothing: it is finished.
     Skip,
+    /// Evaluate the finished run again: the evaluation on record is not the one asked for.
+    Evaluate,
     /// Go on from a checkpoint.
     Resume {
         /// Iteration of the checkpoint.
@@ -57,7 +60,7 @@ impl Planned {
     pub fn remaining(&self) -> u64 {
         let all = self.spec.settings.train.iterations;
         match self.action {
-            Action::Skip | Action::Blocked { .. } => 0,
+            Action::Skip | Action::Evaluate | Action::Blocked { .. } => 0,
             Action::Resume { iteration, .. } => all.saturating_sub(iteration),
             Action::Start => all,
         }
@@ -78,7 +81,7 @@ fn planned(spec: &RunSpec, datasets: &mut Datasets, runs_dir: &Path) -> Result<P
     let path = RunFolder::locate(runs_dir, &record);
     let action = if path.join("run.json").exists() {
         RunEntry::read(&path)
-            .and_then(|run| action(&run))
+            .and_then(|run| action(&run, spec))
             .unwrap_or_else(|error| Action::Blocked { reason: one_line(&error) })
     } else {
         Action::Start
@@ -102,9 +105,10 @@ fn record(spec: &RunSpec, domains: &[String], fingerprint: &str) -> serde_json::
     })
 }
 
-fn action(run: &RunEntry) -> Result<Action, StoreError> {
+fn action(run: &RunEntry, spec: &RunSpec) -> Result<Action, StoreError> {
     if run.state.state == RunState::Finished {
-        return Ok(Action::Skip);
+        let on_record = run.evaluation()?.is_some_and(|made| made.key == evaluation_key(&spec.settings.evaluation));
+        return Ok(if on_record { Action::Skip } else { Action::Evaluate });
     }
     let because = match &run.state.reason {
         Some(reason) => format!("{}: {reason}", run.state_name()),

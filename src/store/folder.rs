@@ -4,14 +4,17 @@ use super::heartbeat::{StateFile, now};
 use super::{Checkpoints, Journal, Provenance, RunLock, StoreError, atomic};
 use candle_core::Tensor;
 use harness_reports::records::{
-    EvaluationRow, EventRow, FORMAT_VERSION, MetricRow, ProvenanceRecord, RunRecord, RunState, Sheet, StateRecord,
-    close_tables, evaluation_rows, metric_rows, read_lines, read_parquet,
+    EvaluationRecord, EvaluationRow, EventRow, FORMAT_VERSION, MetricRow, ProvenanceRecord, RunRecord, RunState, Sheet,
+    StateRecord, close_tables, evaluation_rows, metric_rows, read_lines, read_parquet, replace_evaluation,
 };
 use polars::prelude::{DataFrame, PolarsResult};
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// File that says what the last evaluation was made with.
+const EVALUATION: &str = "evaluation.json";
 
 /// Name of a run's folder inside its experiment's: `VARIANT-DATASET-sSEED-ID8`.
 pub fn folder_name(record: &RunRecord) -> String {
@@ -49,6 +52,26 @@ pub(super) fn read_state(folder: &Path) -> Result<StateRecord, StoreError> {
     Ok(record)
 }
 
+/// Reads what the evaluation of the last iteration was made with; `None` where that is not on record.
+pub(super) fn read_evaluation(folder: &Path) -> Result<Option<EvaluationRecord>, StoreError> {
+    let path = folder.join(EVALUATION);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let record: EvaluationRecord = atomic::read_json(&path)?;
+    check_format(&path, record.format)?;
+    Ok(Some(record))
+}
+
+/// A finished run that is to be evaluated in the way of a newer plan.
+fn with_evaluation_of(mut finished: RunRecord, newest: &RunRecord) -> RunRecord {
+    const SETTINGS: &str = "/settings/evaluation";
+    if let (Some(old), Some(new)) = (finished.spec.pointer_mut(SETTINGS), newest.spec.pointer(SETTINGS)) {
+        old.clone_from(new);
+    }
+    finished
+}
+
 /// Iterations the specification asks for.
 fn iterations(record: &RunRecord) -> u64 {
     record.spec.pointer("/settings/train/iterations").and_then(serde_json::Value::as_u64).unwrap_or(0)
@@ -81,7 +104,7 @@ impl RunFolder {
     /// Makes the folder of a planned run, or finds that it exists. Returns its path.
     ///
     /// What does not belong to a run's identity (where its images lie, how often it is looked at) follows the newest
-    /// plan until the run is finished.
+    /// plan until the run is finished; how it is evaluated follows it after that as well.
     pub fn plan(runs_dir: &Path, record: &RunRecord) -> Result<PathBuf, StoreError> {
         let path = Self::locate(runs_dir, record);
         if path.join("run.json").exists() {
@@ -91,9 +114,12 @@ impl RunFolder {
             }
             if existing != *record
                 && let Ok(_lock) = RunLock::take(&path)
-                && read_state(&path)?.state != RunState::Finished
             {
-                atomic::write_json(&path.join("run.json"), record)?;
+                let newest = match read_state(&path)?.state {
+                    RunState::Finished => with_evaluation_of(existing, record),
+                    _ => record.clone(),
+                };
+                atomic::write_json(&path.join("run.json"), &newest)?;
             }
         } else {
             atomic::create_dir(&path)?;
@@ -171,9 +197,22 @@ impl RunFolder {
         self.live()?.metrics.append(rows)
     }
 
-    /// Appends the rows of one evaluation: all or none.
-    pub fn log_evaluation(&mut self, rows: &[EvaluationRow]) -> Result<(), StoreError> {
-        self.live()?.evaluations.append_atomically(rows)
+    /// Appends the rows of one evaluation, all or none, and records what it was made with.
+    pub fn log_evaluation(&mut self, rows: &[EvaluationRow], made_with: &EvaluationRecord) -> Result<(), StoreError> {
+        self.live()?.evaluations.append_atomically(rows)?;
+        atomic::write_json(&self.path.join(EVALUATION), made_with)
+    }
+
+    /// Puts the rows of a new evaluation of a finished run in the place of those of the same iteration, all or none, and
+    /// records what it was made with.
+    pub fn replace_evaluation(
+        &mut self,
+        rows: &[EvaluationRow],
+        made_with: &EvaluationRecord,
+    ) -> Result<(), StoreError> {
+        replace_evaluation(&self.path, made_with.iteration, rows).map_err(|error| self.table_error(error))?;
+        atomic::write_json(&self.path.join(EVALUATION), made_with)?;
+        self.event("evaluated", &format!("iteration {}, again", made_with.iteration))
     }
 
     /// Whether the evaluation of `iteration` is on record.

@@ -1,8 +1,8 @@
 //! Finding runs. Readers take no locks.
 
-use super::folder::{folder_name, read_record, read_state};
+use super::folder::{folder_name, read_evaluation, read_record, read_state};
 use super::{HEARTBEAT_EVERY, StoreError, checkpoint};
-use harness_reports::records::{RunRecord, RunState, StateRecord};
+use harness_reports::records::{EvaluationRecord, RunRecord, RunState, StateRecord};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,11 @@ impl RunEntry {
             RunState::Failed => "failed",
             RunState::Interrupted => "interrupted",
         }
+    }
+
+    /// What the evaluation of the last iteration was made with; `None` where that is not on record.
+    pub fn evaluation(&self) -> Result<Option<EvaluationRecord>, StoreError> {
+        read_evaluation(&self.path)
     }
 
     /// Iteration of the newest checkpoint.

@@ -64,6 +64,12 @@ pub enum TrainError {
         /// How often losses are read.
         seen_every: u64,
     },
+    /// A finished run whose networks are gone cannot be evaluated again.
+    #[error("{} has no readable checkpoint, so it cannot be evaluated again; remove the folder to train it again", folder.display())]
+    NoCheckpoint {
+        /// Its folder.
+        folder: std::path::PathBuf,
+    },
     /// Sample sheets could not be made.
     #[error("cannot make sample sheets after iteration {iteration}")]
     Sample {

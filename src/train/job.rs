@@ -1,13 +1,15 @@
 //! One run from its folder to its end.
 
-use super::{Cause, Ending, Event, Parts, Progress, Sampler, Stop, TrainError, Trainer, in_pool};
+use super::trainer::telling;
+use super::{Cause, Ending, Evaluation, Event, Parts, Progress, Sampler, Stop, TrainError, Trainer, in_pool};
 use crate::data::{DataSet, LoaderOptions, TrainLoader};
-use crate::evaluate::Evaluator;
+use crate::evaluate::{EvaluateError, Evaluator, evaluation_key};
 use crate::experiment::settings::RunSpec;
 use crate::methods;
 use crate::store::{Provenance, RunFolder};
 use candle_core::Device;
-use harness_reports::records::RunState;
+use harness_reports::records::{EvaluationRecord, FORMAT_VERSION, RunState};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,12 +27,17 @@ pub struct Job {
     pub provenance: Provenance,
 }
 
-/// Trains, evaluates and closes a run, or resumes it. Whatever happens to it is recorded in its folder before this
+/// Trains, evaluates and closes a run, or resumes it; a finished run whose evaluation is asked for in another way, or
+/// could now measure more, is evaluated again. Whatever happens to it is recorded in its folder before this
 /// returns: the error is only what went wrong before the folder could be written.
 pub fn run(job: &Job, stop: &Stop, progress: &mut dyn Progress) -> Result<(Ending, String), TrainError> {
     let mut folder = RunFolder::open(&job.folder)?;
     let (ending, message) = if folder.state().state == RunState::Finished {
-        (Ending::Finished, "finished already".to_owned())
+        // The trained run stands whatever becomes of its new evaluation, so this fails without a record.
+        match in_pool(rayon::current_num_threads(), || evaluate_again(job, &mut folder, stop, progress))? {
+            true => (Ending::Finished, "evaluated".to_owned()),
+            false => (Ending::Interrupted, stop.reason()),
+        }
     } else {
         // The loader has threads of its own, so waiting for it in the pool blocks no work it needs.
         let trained = in_pool(rayon::current_num_threads(), || train(job, &mut folder, stop, progress));
@@ -59,16 +66,65 @@ fn close(folder: &mut RunFolder, complete: bool, stop: &Stop) -> Result<(Ending,
     Ok((Ending::Interrupted, reason))
 }
 
-/// Puts the parts together and trains. `false` means stopped on request.
-fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Progress) -> Result<bool, TrainError> {
-    let record = folder.record().clone();
-    let spec: RunSpec = serde_json::from_value(record.spec).map_err(TrainError::Spec)?;
+/// Evaluates the last checkpoint of a finished run. `false` means stopped on request; the evaluation before stays.
+fn evaluate_again(
+    job: &Job,
+    folder: &mut RunFolder,
+    stop: &Stop,
+    progress: &mut dyn Progress,
+) -> Result<bool, TrainError> {
+    let spec = specification(job, folder)?;
+    let built = methods::build(&spec, folder.record().domains.len(), &job.device);
+    let mut method = built.map_err(|source| TrainError::Build { action: "build", source })?;
+    let (checkpoint, _) = folder.checkpoints().latest(&job.device)?;
+    let checkpoint = checkpoint.ok_or_else(|| TrainError::NoCheckpoint { folder: job.folder.clone() })?;
+    let restored = method.load_state(&checkpoint.state);
+    restored.map_err(|source| TrainError::Build { action: "restore", source })?;
+    let iteration = checkpoint.iteration;
+    let failed = |source: Cause| TrainError::Evaluate { iteration, source };
+    let evaluator = evaluator(job, &spec).map_err(|error| failed(error.into()))?;
+    let evaluation = evaluate(job, &spec, &evaluator, method.as_ref(), iteration, &mut telling(progress, stop));
+    let Some(Evaluation { rows, made_with }) = evaluation.map_err(failed)? else { return Ok(false) };
+    folder.replace_evaluation(&rows, &made_with)?;
+    Ok(true)
+}
+
+fn evaluator(job: &Job, spec: &RunSpec) -> Result<Evaluator, EvaluateError> {
+    Evaluator::new(spec, Arc::clone(&job.dataset), &job.cache_dir, &job.device)
+}
+
+fn evaluate(
+    job: &Job,
+    spec: &RunSpec,
+    evaluator: &Evaluator,
+    method: &dyn methods::Method,
+    iteration: u64,
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Evaluation>, Cause> {
+    // Before the weights are used: if they change meanwhile, the evaluation counts as one with the earlier ones.
+    let key = evaluation_key(&spec.settings.evaluation);
+    let last = iteration == spec.settings.train.iterations;
+    let images = (last && spec.settings.evaluation.save_images).then(|| job.folder.join("eval"));
+    let Some(rows) = evaluator.evaluate(method, iteration, images.as_deref(), progress)? else { return Ok(None) };
+    let made_with =
+        EvaluationRecord { format: FORMAT_VERSION, key, iteration, provenance: job.provenance.record(iteration) };
+    Ok(Some(Evaluation { rows, made_with }))
+}
+
+/// What the run is to compute, with its data set as it was planned.
+fn specification(job: &Job, folder: &RunFolder) -> Result<RunSpec, TrainError> {
+    let record = folder.record();
     let found = job.dataset.fingerprint().to_string();
     if found != record.data_fingerprint {
-        return Err(TrainError::DataChanged { planned: record.data_fingerprint, found });
+        return Err(TrainError::DataChanged { planned: record.data_fingerprint.clone(), found });
     }
+    serde_json::from_value(record.spec.clone()).map_err(TrainError::Spec)
+}
 
-    let built = methods::build(&spec, record.domains.len(), &job.device);
+/// Puts the parts together and trains. `false` means stopped on request.
+fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Progress) -> Result<bool, TrainError> {
+    let spec = specification(job, folder)?;
+    let built = methods::build(&spec, folder.record().domains.len(), &job.device);
     let mut method = built.map_err(|source| TrainError::Build { action: "build", source })?;
     let (checkpoint, warnings) = folder.checkpoints().latest(&job.device)?;
     let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.iteration);
@@ -99,7 +155,7 @@ fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Prog
         TrainLoader::new(Arc::clone(&job.dataset), options).map_err(|error| TrainError::Data(error.into()))?;
     let device = job.device.clone();
     let mut sampler = None;
-    let mut evaluator = None;
+    let mut prepared = None;
     let parts = Parts {
         method,
         next_batch: Box::new(move || to_device(loader.next()?, &device)),
@@ -111,14 +167,11 @@ fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Prog
             Ok(sampler.sheets(method, iteration)?)
         }),
         evaluate: Box::new(|method, iteration, progress| {
-            let evaluator = match &mut evaluator {
+            let evaluator = match &prepared {
                 Some(evaluator) => evaluator,
-                None => {
-                    let dataset = Arc::clone(&job.dataset);
-                    evaluator.insert(Evaluator::new(&spec, dataset, &job.cache_dir, &job.device)?)
-                }
+                None => prepared.insert(evaluator(job, &spec)?),
             };
-            Ok(evaluator.evaluate(method, iteration, progress)?)
+            evaluate(job, &spec, evaluator, method, iteration, progress)
         }),
     };
     Trainer { folder, train: &settings.train, parts, stop, progress }.run(from)

@@ -18,4 +18,4 @@ pub use pool::in_pool;
 pub use progress::{Ending, Event, Progress};
 pub use samples::{SampleError, Sampler};
 pub use stop::Stop;
-pub use trainer::{Parts, Trainer};
+pub use trainer::{Evaluation, Parts, Trainer};

@@ -1,13 +1,14 @@
 //! The loop with a small stand-in for a method: what is written, when, and that resuming changes nothing.
 
-use super::{Event, Parts, Progress, Stop, TrainError, Trainer};
+use super::{Evaluation, Event, Parts, Progress, Stop, TrainError, Trainer};
 use crate::experiment::settings::Train;
 use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result};
 use crate::store::{Provenance, RunFolder};
 use candle_core::{DType, Device, Tensor};
 use harness_ops::random::Key;
 use harness_reports::records::{
-    EvaluationRow, FORMAT_VERSION, RunRecord, RunState, evaluation_rows, metric_rows, read_lines, read_parquet,
+    EvaluationRecord, EvaluationRow, FORMAT_VERSION, RunRecord, RunState, evaluation_rows, metric_rows, read_lines,
+    read_parquet,
 };
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -118,6 +119,8 @@ struct Disturbance {
     breaks_at: Option<u64>,
     /// Evaluation after this iteration fails.
     evaluation_fails_at: Option<u64>,
+    /// Stopping is asked for while this iteration is evaluated.
+    stop_in_evaluation_of: Option<u64>,
 }
 
 struct StopAt(Option<u64>, Stop);
@@ -140,7 +143,8 @@ fn start(path: &Path, disturbance: Disturbance) -> (std::result::Result<bool, Tr
     if let Some(checkpoint) = checkpoint {
         method.load_state(&checkpoint.state).unwrap();
     }
-    folder.start(from, &Provenance::capture("cpu").unwrap()).unwrap();
+    let provenance = Provenance::capture("cpu").unwrap();
+    folder.start(from, &provenance).unwrap();
     let (mut next, mut evaluated) = (from, Vec::new());
     let stop = Stop::default();
     if disturbance.stop_before {
@@ -157,13 +161,18 @@ fn start(path: &Path, disturbance: Disturbance) -> (std::result::Result<bool, Tr
         }),
         sheets: Box::new(|_, _| Ok(Vec::new())),
         evaluate: Box::new(|method, iteration, progress| {
-            progress(1, 1);
+            if disturbance.stop_in_evaluation_of == Some(iteration) {
+                stop.request();
+            }
+            if progress(1, 1).is_break() {
+                return Ok(None);
+            }
             if disturbance.evaluation_fails_at == Some(iteration) {
                 return Err("out of memory".into());
             }
             evaluated.push(iteration);
             let value = method.state()?["nets/w"].sum_all()?.to_scalar::<f32>()?;
-            Ok(vec![EvaluationRow {
+            let rows = vec![EvaluationRow {
                 iteration,
                 mode: "latent".into(),
                 task: "mean".into(),
@@ -171,10 +180,14 @@ fn start(path: &Path, disturbance: Disturbance) -> (std::result::Result<bool, Tr
                 protocol: "test".into(),
                 value: Some(f64::from(value)),
                 missing: None,
+                ci: None,
                 n_real: 0,
                 n_fake: 0,
                 outputs: 1,
-            }])
+            }];
+            let provenance = provenance.record(iteration);
+            let made_with = EvaluationRecord { format: FORMAT_VERSION, key: "key".into(), iteration, provenance };
+            Ok(Some(Evaluation { rows, made_with }))
         }),
     };
     let mut progress = StopAt(disturbance.stop_at, stop.clone());
@@ -236,6 +249,8 @@ fn resuming_changes_nothing() {
         Disturbance { data_fails_at: Some(19), ..Disturbance::default() },
         Disturbance { evaluation_fails_at: Some(10), ..Disturbance::default() },
         Disturbance { evaluation_fails_at: Some(25), ..Disturbance::default() },
+        Disturbance { stop_in_evaluation_of: Some(10), ..Disturbance::default() },
+        Disturbance { stop_in_evaluation_of: Some(25), ..Disturbance::default() },
     ];
     for (index, disturbance) in disturbances.into_iter().enumerate() {
         let dir = tempfile::tempdir().unwrap();

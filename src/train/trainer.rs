@@ -4,16 +4,26 @@ use super::{Cause, Event, Progress, Stop, TrainError, losses};
 use crate::experiment::settings::Train;
 use crate::methods::{Batch, Losses, Method};
 use crate::store::RunFolder;
-use harness_reports::records::{EvaluationRow, MetricRow, Sheet};
+use harness_reports::records::{EvaluationRecord, EvaluationRow, MetricRow, Sheet};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 /// Gives the batch of the next iteration.
 pub type NextBatch<'a> = Box<dyn FnMut() -> Result<Batch, Cause> + 'a>;
 /// Makes the sample sheets after an iteration.
 pub type MakeSheets<'a> = Box<dyn FnMut(&dyn Method, u64) -> Result<Vec<Sheet>, Cause> + 'a>;
-/// Evaluates after an iteration, reporting units done and units to do.
-pub type Evaluate<'a> =
-    Box<dyn FnMut(&dyn Method, u64, &mut dyn FnMut(u64, u64)) -> Result<Vec<EvaluationRow>, Cause> + 'a>;
+/// Evaluates after an iteration, reporting units done and units to do, until that asks to stop. `None`: stopped.
+pub type Evaluate<'a> = Box<
+    dyn FnMut(&dyn Method, u64, &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<Option<Evaluation>, Cause> + 'a,
+>;
+
+/// The result of an evaluation.
+pub struct Evaluation {
+    /// Its rows.
+    pub rows: Vec<EvaluationRow>,
+    /// What it was made with.
+    pub made_with: EvaluationRecord,
+}
 
 /// What training is put together from.
 pub struct Parts<'a> {
@@ -63,8 +73,8 @@ impl Trainer<'_> {
         } else if self.stop.requested() {
             // Also where no iteration is left: what follows the last one may still be missing.
             return Ok(false);
-        } else {
-            self.look(from)?;
+        } else if !self.look(from)? {
+            return Ok(false);
         }
         let mut unread = None;
         for iteration in from..total {
@@ -94,9 +104,8 @@ impl Trainer<'_> {
             if due(self.train.checkpoint_every, finished) || finished == total {
                 self.checkpoint(finished)?;
             }
-            if !self.stop.requested() {
-                self.look(finished)?;
-            } else if finished == total {
+            let complete = !self.stop.requested() && self.look(finished)?;
+            if !complete && finished == total {
                 return Ok(false);
             }
         }
@@ -131,8 +140,8 @@ impl Trainer<'_> {
         Ok(self.folder.save_checkpoint(iteration, &state)?)
     }
 
-    /// Sample sheets and evaluation after `iteration`, where due and not on record yet.
-    fn look(&mut self, iteration: u64) -> Result<(), TrainError> {
+    /// Sample sheets and evaluation after `iteration`, where due and not on record yet. `false` means stopped on request.
+    fn look(&mut self, iteration: u64) -> Result<bool, TrainError> {
         let last = iteration == self.train.iterations;
         let method = self.parts.method.as_ref();
         if (last || due(self.train.sample_every, iteration)) && !self.folder.sampled(iteration) {
@@ -142,16 +151,29 @@ impl Trainer<'_> {
             self.folder.save_sheets(iteration, &sheets)?;
         }
         if (last || due(self.train.evaluate_every, iteration)) && !self.folder.evaluated(iteration)? {
-            let progress = &mut *self.progress;
-            let mut tell = |done, total| progress.show(Event::Stage { name: "evaluating".into(), done, total });
-            tell(0, 1);
-            let rows = (self.parts.evaluate)(method, iteration, &mut tell);
-            let rows = rows.map_err(|source| TrainError::Evaluate { iteration, source })?;
-            self.folder.log_evaluation(&rows)?;
+            let mut tell = telling(self.progress, self.stop);
+            let evaluation = (self.parts.evaluate)(method, iteration, &mut tell);
+            let evaluation = evaluation.map_err(|source| TrainError::Evaluate { iteration, source })?;
+            let Some(Evaluation { rows, made_with }) = evaluation else { return Ok(false) };
+            self.folder.log_evaluation(&rows, &made_with)?;
             self.folder.event("evaluated", &format!("iteration {iteration}"))?;
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Shows how far an evaluation is, and passes on a request to stop.
+pub(super) fn telling<'a>(
+    progress: &'a mut dyn Progress,
+    stop: &'a Stop,
+) -> impl FnMut(u64, u64) -> ControlFlow<()> + use<'a> {
+    let mut tell = move |done, total| {
+        progress.show(Event::Stage { name: "evaluating".into(), done, total });
+        if stop.requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    // The stage begins before its length is known. Nothing has been done yet that stopping could spare.
+    let _ = tell(0, 1);
+    tell
 }
 
 /// Whether something that happens every so many iterations happens now; 0 means never.

@@ -89,9 +89,9 @@ fn wrong_input_names_the_option() {
     refused(&session, "bench train --variant F --iterations 0", &["--iterations"]);
     refused(&session, "bench train --variant F --threads 0", &["--threads"]);
     refused(&session, "bench train --variant F --threads 100000", &["--threads"]);
-    for parts in [0, 3] {
+    for (parts, expected) in [(0, "at least 1"), (3, "a batch of 2 images")] {
         let set = format!("train.gradient_accumulation={parts}");
-        refused(&session, &format!("bench train --variant F --batch 2 --set {set}"), &[&set, "from 1 to 2"]);
+        refused(&session, &format!("bench train --variant F --batch 2 --set {set}"), &[&set, expected]);
     }
     refused(&session, "bench train --variant F --max-channels 0", &["--max-channels 0"]);
     refused(&session, "bench train --variant A --image-size 32", &["--image-size 32", "discriminator.layers"]);

@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod eval;
+mod evaluation;
 mod input;
 mod listings;
 mod resume;
 mod runs;
+mod server;
 mod support;
+mod weights;

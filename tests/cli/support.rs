@@ -95,6 +95,8 @@ impl Session {
     pub fn process(&self, arguments: &str) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_harness"));
         command.current_dir(self.dir.path()).env("NO_COLOR", "1").args(arguments.split_whitespace());
+        // Neither what the machine has nor what it keeps.
+        command.env("HARNESS_WEIGHTS_DIR", self.path("weights")).env("XDG_CACHE_HOME", self.path("cache"));
         command
     }
 

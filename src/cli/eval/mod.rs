@@ -1,0 +1,38 @@
+//! `harness eval`: metrics of images that are there.
+
+mod fid;
+mod inputs;
+mod lpips;
+mod stats;
+
+use crate::error::Error;
+
+/// What to measure.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Distances between two sets of images: FID, KID, precision and recall, density and coverage
+    Fid(fid::Args),
+    /// LPIPS of two images, or of the pairs of two folders
+    Lpips(lpips::Args),
+    /// Write the statistics of a set of images as .npz, for pytorch-fid, clean-fid and `harness eval fid`
+    Stats(stats::Args),
+}
+
+/// Measures.
+pub fn run(command: &Command) -> Result<(), Error> {
+    match command {
+        Command::Fid(args) => fid::run(args),
+        Command::Lpips(args) => lpips::run(args),
+        Command::Stats(args) => stats::run(args),
+    }
+}
+
+/// Digits behind the point that are worth showing.
+fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        magnitude if magnitude >= 100.0 => 3,
+        magnitude if magnitude >= 1.0 => 4,
+        _ => 6,
+    };
+    format!("{value:.decimals$}")
+}
