@@ -20,7 +20,7 @@ pub struct ImageBar {
 impl ImageBar {
     /// A bar called `name`.
     pub fn new(name: &str) -> Self {
-        let style = ProgressStyle::with_template("{prefix}  {wide_bar} {pos}/{len}  {per_sec}  ETA {eta}")
+        let style = ProgressStyle::with_template("{prefix}  {wide_bar} {pos}/{len}  {msg}  ETA {eta}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
@@ -32,17 +32,18 @@ impl ImageBar {
 
     /// `done` of `total` images are done.
     pub fn show(&mut self, done: usize, total: usize) -> ControlFlow<()> {
+        let rate = done as f64 / self.begun.elapsed().as_secs_f64();
         match &self.bar {
             Some(bar) => {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
+                bar.set_message(format!("{rate:.1} images/s"));
                 if done == total {
                     bar.finish_and_clear();
                 }
             }
             None if self.shown.elapsed() >= PLAIN_EVERY => {
                 self.shown = Instant::now();
-                let rate = done as f64 / self.begun.elapsed().as_secs_f64();
                 eprintln!("{}  {done} of {total} images, {rate:.1} images/s", self.name);
             }
             None => {}
