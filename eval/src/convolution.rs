@@ -21,15 +21,6 @@ impl Geometry {
     pub(crate) fn fan_in(&self) -> usize {
         self.inputs * self.kernel.0 * self.kernel.1
     }
-
-    /// Rows above and below, and columns left and right, of the kernel that lie in the padding at every one of `height` x
-    /// `width` positions. Deep layers see small images as a few pixels, and most of their kernels as nothing but margin.
-    fn idle_margin(&self, height: usize, width: usize) -> (usize, usize) {
-        match self.stride {
-            1 => ((self.padding.0 + 1).saturating_sub(height), (self.padding.1 + 1).saturating_sub(width)),
-            _ => (0, 0),
-        }
-    }
 }
 
 /// max(0, weight ∗ x + bias).
@@ -59,19 +50,9 @@ impl Convolution {
     /// # Errors
     /// Sizes that do not fit.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let Geometry { kernel, stride, padding, .. } = self.geometry;
+        let Geometry { stride, padding, .. } = self.geometry;
         let geometry = ConvGeometry { stride, padding: [padding.0, padding.1] };
-        let (_, _, height, width) = x.dims4()?;
-        let idle = match geometry.output([height, width], [kernel.0, kernel.1]) {
-            Some([height, width]) => self.geometry.idle_margin(height, width),
-            None => (0, 0),
-        };
-        if idle == (0, 0) {
-            return Ok(conv2d_relu(x, &self.weight, &self.bias, geometry)?);
-        }
-        let kept = self.weight.narrow(2, idle.0, kernel.0 - 2 * idle.0)?.narrow(3, idle.1, kernel.1 - 2 * idle.1)?;
-        let geometry = ConvGeometry { stride, padding: [padding.0 - idle.0, padding.1 - idle.1] };
-        Ok(conv2d_relu(x, &kept, &self.bias, geometry)?)
+        Ok(conv2d_relu(x, &self.weight, &self.bias, geometry)?)
     }
 }
 
@@ -171,10 +152,12 @@ mod tests {
             stride in 1usize..3,
             padding in (0usize..5, 0usize..5),
             (height, width) in (1usize..4, 1usize..4),
+            inputs in prop::sample::select(vec![2usize, 16, 20]),
+            count in 1usize..12,
         ) {
-            let geometry = Geometry { inputs: 2, outputs: 3, kernel, stride, padding };
+            let geometry = Geometry { inputs, outputs: 3, kernel, stride, padding };
             prop_assume!(height + 2 * padding.0 >= kernel.0 && width + 2 * padding.1 >= kernel.1);
-            assert_is_the_definition(geometry, &batch(geometry, 2, height, width), 1e-4);
+            assert_is_the_definition(geometry, &batch(geometry, count, height, width), 1e-4);
         }
     }
 
@@ -200,6 +183,12 @@ mod tests {
         let cases = [
             (square(3, 11, 4, 2), 35),
             (square(20, 5, 1, 2), 3),
+            (square(32, 5, 1, 2), 3),
+            (square(32, 5, 1, 2), 7),
+            (square(32, 3, 1, 1), 1),
+            (square(32, 3, 1, 1), 3),
+            (square(32, 3, 1, 1), 7),
+            (square(32, 5, 1, 2), 15),
             (square(20, 3, 1, 1), 1),
             (square(20, 3, 1, 1), 3),
             (square(20, 3, 1, 1), 8),

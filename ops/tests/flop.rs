@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use harness_ops::flop::counted;
-use harness_ops::{Conv2dConfig, ConvGeometry, Resample, Variable, conv2d, linear, sum_all};
+use harness_ops::{Conv2dConfig, ConvGeometry, Resample, Variable, conv2d, conv2d_relu, linear, sum_all};
 
 fn ones(shape: &[usize]) -> Tensor {
     Tensor::ones(shape, DType::F32, &Device::Cpu).unwrap()
@@ -33,6 +33,12 @@ fn operations_and_their_gradients_count_alike() {
     conv2d(&Variable::constant(ones(&[2, 3, 8, 8])), &w, None, pooled).unwrap();
     assert_eq!(plain_since(before), 2 * (2 * 4 * 64 * 27));
     assert_eq!(counted().since(before).executed, 2 * (2 * 4 * 16 * 27));
+
+    // Where networks are only applied, small maps do without the products of the padding: 7 × 7 instead of 9 × 9 here.
+    let before = counted();
+    conv2d_relu(&ones(&[2, 16, 3, 3]), &ones(&[4, 16, 3, 3]), &ones(&[4]), ConvGeometry::new(1, 1)).unwrap();
+    assert_eq!(plain_since(before), 2 * (2 * 4 * 16 * 81));
+    assert_eq!(counted().since(before).executed, 2 * (2 * 4 * 16 * 49));
 
     let before = counted();
     let (x, w, b) = (ones(&[5, 3]), ones(&[4, 3]), ones(&[4]));

@@ -8,7 +8,8 @@ use crate::{Error, Result, flop};
 use candle_core::Tensor;
 
 /// max(0, `x` ∗ `weight` + `bias`): `x` N×Ci×H×W, `weight` Co×Ci×Kh×Kw, `bias` Co → N×Co×H'×W'. NaN stays NaN. What an
-/// image gives is the same to the bit whatever batch it comes in (on the processor). Records no gradient.
+/// image gives is the same to the bit whatever batch it comes in (on the processor, with finite weights). Records no
+/// gradient.
 ///
 /// # Errors
 /// Shapes that do not fit, empty operands, or operands of different types or devices.

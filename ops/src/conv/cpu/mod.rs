@@ -1,5 +1,6 @@
 //! CPU bodies of the convolution family: implicit matrix products on prepared images.
 
+mod clipped;
 mod correlate;
 mod grid;
 mod last;

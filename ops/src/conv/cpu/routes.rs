@@ -1,5 +1,6 @@
 //! Which algorithm computes what.
 
+use super::clipped;
 use super::correlate::{Correlation, Panels, Target};
 use super::last::Last;
 use super::parallel::Shared;
@@ -23,6 +24,7 @@ pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slop
     let images = source(s, x, slope);
     let last = Last { bias, mask: None, relu };
     match s.resample {
+        Resample::None if clipping_pays(s) => clipped::convolve(s, images, w, bias, relu),
         Resample::None if winograd_pays_forward(s) => {
             let filters = Filters::by_output(w, s.co, s.ci, 9);
             winograd::convolve(Tiles::padded(images, s.geometry.padding[0]), filters, false, last)
@@ -125,6 +127,9 @@ pub enum Pass {
 
 /// Floating-point operations that the algorithm chosen for `pass` spends on products.
 pub fn executed_flop(s: &Sizes, pass: Pass) -> u64 {
+    if pass == Pass::Forward && clipping_pays(s) {
+        return 2 * (s.n * s.co * s.ci * clipped::taps_on_image(s)) as u64;
+    }
     let winograd = match pass {
         Pass::Forward => winograd_pays_forward(s),
         Pass::InputGradient => winograd_pays(s),
@@ -159,16 +164,38 @@ fn require<T>(s: &Sizes, x: Option<&[T]>, w: Option<&[T]>, dy: Option<&[T]>) {
 /// Pixels from which on Winograd's algorithm saves more products than the transform of the kernels costs.
 const WINOGRAD_PIXELS: usize = 96;
 
+/// The same where one image decides: a single one gains already, and the images of a batch share the transform.
+const WINOGRAD_IMAGE_PIXELS: usize = 49;
+
 /// Channels from which on its weight gradient is worth the transforms of both images.
 const WINOGRAD_CHANNELS: usize = 8;
+
+/// Pixels of the largest maps whose positions have products of their own.
+const CLIPPED_PIXELS: usize = 256;
+
+/// Whether so few taps meet the image that leaving out the others pays for another order of image and weights. One image
+/// decides, so that all batches go the same way.
+pub(super) fn clipping_pays(s: &Sizes) -> bool {
+    let plain = s.resample == Resample::None && s.batch_independent;
+    let pixels = s.output_plane();
+    if !plain || pixels > CLIPPED_PIXELS || winograd_pays_forward(s) {
+        return false;
+    }
+    // Channels are filled up to whole registers.
+    let channels = s.ci.next_multiple_of(16);
+    8 * channels * clipped::taps_on_image(s) <= 7 * s.patch() * pixels
+}
 
 fn winograd_fits(s: &Sizes) -> bool {
     s.resample == Resample::None && s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1)
 }
 
 fn has_winograd_pixels(s: &Sizes) -> bool {
-    let images = if s.batch_independent { 1 } else { s.n };
-    images * s.output_plane() >= WINOGRAD_PIXELS
+    if s.batch_independent {
+        s.output_plane() >= WINOGRAD_IMAGE_PIXELS
+    } else {
+        s.n * s.output_plane() >= WINOGRAD_PIXELS
+    }
 }
 
 /// Whether the input gradient gains from it.

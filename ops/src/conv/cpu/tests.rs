@@ -1,5 +1,6 @@
 //! Every path against the definition, in both precisions and on every instruction set of the processor.
 
+use super::routes::clipping_pays;
 use super::{forward, input_gradient, weight_gradient};
 use crate::conv::geometry::{ConvGeometry, Resample, Sizes};
 use crate::element::Element;
@@ -159,6 +160,8 @@ fn narrower_registers() {
                 check_both(&plain(2, [5, 19], [16, 20], [4, 4], ConvGeometry::new(2, 1)));
                 check_both(&plain(2, [16, 3], [9, 12], [7, 7], ConvGeometry::new(1, 3)));
                 check_both(&plain(2, [7, 33], [9, 5], [1, 1], ConvGeometry::new(1, 0)));
+                check_both(&clipped(2, [31, 19], CLIPPED[5]));
+                check_both(&clipped(15, [16, 19], CLIPPED[1]));
             });
         });
     }
@@ -206,6 +209,81 @@ fn winograd() {
     }
     check_both(&sizes(8, [40, 33], [4, 4], Resample::None));
     check_both(&sizes(3, [33, 72], [18, 16], Resample::None));
+}
+
+/// Input, kernel, stride and padding.
+type Case = ([usize; 2], [usize; 2], usize, [usize; 2]);
+
+/// Maps hardly larger than the kernel, or smaller.
+const CLIPPED: [Case; 14] = [
+    ([1, 1], [3, 3], 1, [1, 1]),
+    ([3, 3], [3, 3], 1, [1, 1]),
+    ([4, 4], [3, 3], 1, [1, 1]),
+    ([2, 7], [3, 3], 1, [1, 1]),
+    ([3, 3], [5, 5], 1, [2, 2]),
+    ([7, 7], [5, 5], 1, [2, 2]),
+    ([7, 4], [5, 4], 1, [2, 3]),
+    ([15, 15], [5, 5], 1, [2, 2]),
+    ([6, 5], [7, 7], 2, [3, 3]),
+    ([2, 3], [6, 6], 3, [4, 4]),
+    ([3, 2], [3, 2], 1, [2, 0]),
+    ([1, 4], [1, 7], 1, [0, 4]),
+    // Positions that no tap brings to the image.
+    ([2, 2], [2, 2], 1, [4, 3]),
+    ([1, 3], [1, 1], 2, [3, 1]),
+];
+
+fn clipped(n: usize, channels: [usize; 2], case: Case) -> Sizes {
+    let (input, kernel, stride, padding) = case;
+    Sizes { batch_independent: true, ..plain(n, channels, input, kernel, ConvGeometry { stride, padding }) }
+}
+
+#[test]
+fn clipped_kernels() {
+    for case in CLIPPED {
+        assert!(clipping_pays(&clipped(1, [16, 16], case)), "{case:?}");
+        for (n, channels) in [(1, [16, 16]), (3, [32, 9]), (8, [16, 33]), (19, [31, 40])] {
+            check_both(&clipped(n, channels, case));
+        }
+    }
+}
+
+/// Images alone, in batches of every kind, and on several threads.
+#[test]
+fn clipped_kernels_do_not_depend_on_batch_or_threads() {
+    let result = |n: usize, threads: usize, channels: [usize; 2], case| {
+        let s = clipped(n, channels, case);
+        let (x, w) = (numbers(n * s.ci * s.input_plane(), 11), numbers(s.co * s.patch(), 12));
+        let [x, w, bias] = [x, w, numbers(s.co, 13)].map(|values| as_type::<f32>(&values));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+        pool.install(|| forward(&s, &x, &w, Some(&bias), None, true))
+    };
+    for case in CLIPPED {
+        // Enough of them to be worth sharing.
+        for channels in [[16, 37], [256, 96]] {
+            let most = result(37, 1, channels, case);
+            for (n, threads) in [(37, 2), (37, 5), (1, 1), (1, 3), (2, 1), (5, 2), (8, 1), (9, 3), (33, 1)] {
+                let found = result(n, threads, channels, case);
+                let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert!(bits(&found) == bits(&most[..found.len()]), "{n} of {case:?} on {threads} threads");
+            }
+        }
+    }
+}
+
+/// A pixel that is not a number is in every output that meets it, and in no other, whatever the batch.
+#[test]
+fn clipped_kernels_do_not_hide_nan() {
+    for n in [1, 8] {
+        let s = clipped(n, [16, 3], ([4, 4], [3, 3], 1, [1, 1]));
+        let mut x = vec![1f32; n * s.ci * 16];
+        x[5 * 16 + 3] = f32::NAN;
+        let y = forward(&s, &x, &vec![1f32; s.co * s.patch()], None, None, true);
+        for (i, value) in y.iter().enumerate() {
+            let meets = i < s.co * 16 && [2, 3, 6, 7].contains(&(i % 16));
+            assert_eq!(value.is_nan(), meets, "{i} of {n}");
+        }
+    }
 }
 
 /// More tiles than one block of the weight gradient, more pixels than one gathered block.
