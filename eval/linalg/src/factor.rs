@@ -2,6 +2,7 @@
 
 use crate::{Error, Result, parallelism, product};
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor as plain;
 use faer::linalg::cholesky::llt_pivoting::factor::{cholesky_in_place, cholesky_in_place_scratch};
 use faer::{MatMut, MatRef};
 
@@ -19,7 +20,7 @@ pub struct Factor {
     pub residual: f64,
 }
 
-/// The Cholesky factor with complete pivoting of the positive semidefinite n×n matrix `a` (row-major, symmetric), cut
+/// The Cholesky factor, with complete pivoting unless it is not needed, of the positive semidefinite n×n matrix `a` (row-major, symmetric), cut
 /// where the largest pivot left falls below 8 n ε times the largest diagonal entry: the rounding errors of `a` itself.
 ///
 /// `None` where a negative entry on the diagonal shows at once that `a` is not semidefinite.
@@ -32,6 +33,9 @@ pub fn semidefinite_factor(a: &[f64], n: usize) -> Result<Option<Factor>> {
     if largest == 0.0 || (0..n).any(|i| a[i * n + i] < 0.0) {
         let zero = a.iter().all(|&value| value == 0.0);
         return Ok(zero.then(|| Factor { rows: Vec::new(), rank: 0, order: (0..n).collect(), residual: 0.0 }));
+    }
+    if let Some(rows) = definite_factor(a, n, largest) {
+        return Ok(Some(Factor { rows, rank: n, order: (0..n).collect(), residual: 0.0 }));
     }
     let mut lower = a.to_vec();
     let (mut permutation, mut inverse) = (vec![0usize; n], vec![0usize; n]);
@@ -61,6 +65,30 @@ pub fn semidefinite_factor(a: &[f64], n: usize) -> Result<Option<Factor>> {
         return Err(Error::NoConvergence { n });
     }
     Ok(Some(Factor { rows, rank, order: permutation, residual }))
+}
+
+/// The Cholesky factor without pivoting, which takes a fraction of the time. `None` where a small pivot, relative to the
+/// `largest` diagonal entry, says that an order of the columns matters.
+fn definite_factor(a: &[f64], n: usize, largest: f64) -> Option<Vec<f64>> {
+    const SMALL: f64 = 1e-8;
+    let mut lower = a.to_vec();
+    let mut memory = MemBuffer::new(plain::cholesky_in_place_scratch::<f64>(n, parallelism(), Default::default()));
+    plain::cholesky_in_place(
+        MatMut::from_column_major_slice_mut(&mut lower, n, n),
+        Default::default(),
+        parallelism(),
+        MemStack::new(&mut memory),
+        Default::default(),
+    )
+    .ok()?;
+    // Columns of the lower triangle are rows of its transpose; what lies above is that of `a`.
+    for k in 0..n {
+        if lower[k * n + k].powi(2) <= SMALL * largest {
+            return None;
+        }
+        lower[k * n..k * n + k].fill(0.0);
+    }
+    Some(lower)
 }
 
 /// Norm of what is left of `a` in the rows and columns `places`.
