@@ -73,6 +73,14 @@ impl Extractor {
         matches!(self.0, Network::AlexNet(_))
     }
 
+    /// What to know about the weights.
+    pub fn warning(&self) -> Option<String> {
+        match &self.0 {
+            Network::AlexNet(_) => None,
+            Network::Inception { network, .. } => network.warning(),
+        }
+    }
+
     /// Length of a feature vector.
     pub fn dimension(&self) -> usize {
         match &self.0 {

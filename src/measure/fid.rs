@@ -152,6 +152,7 @@ pub fn distances(
             }
         }
     }
+    warnings.extend(extractor.warning());
     Ok(FidReport { measurements, n_real: real.count(), n_fake: fake.count(), warnings })
 }
 

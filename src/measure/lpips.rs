@@ -75,7 +75,7 @@ pub fn pairs_by_name(
     Ok(firsts.into_iter().map(pair).collect())
 }
 
-/// Measures pairs of images, resized to `side`×`side` with Pillow's bilinear filter, or at their own sizes.
+/// Measures pairs of images (with an interval of their mean, if there is a `bootstrap`), resized to `side`×`side` with Pillow's bilinear filter, or at their own sizes.
 ///
 /// # Errors
 /// An image cannot be decoded, the images of a pair differ in size, or are too small.
@@ -85,7 +85,7 @@ pub fn lpips_of_pairs(
     second: &dyn ImageSet,
     pairs: &[Pair],
     side: Option<usize>,
-    bootstrap: &Bootstrap,
+    bootstrap: Option<&Bootstrap>,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Result<LpipsReport, MeasureError> {
     let mut distances = Vec::with_capacity(pairs.len());
@@ -120,9 +120,13 @@ pub fn lpips_of_pairs(
         }
     }
     let _ = progress(pairs.len(), pairs.len());
+    let mean = match bootstrap {
+        Some(bootstrap) => bootstrap.mean(&distances, None)?,
+        None => Estimate { uncertainty: None, ..Bootstrap::default().mean(&distances, None)? },
+    };
     let resize = side.map_or("native".into(), |side| format!("bilinear{side}"));
     Ok(LpipsReport {
-        mean: bootstrap.mean(&distances, None)?,
+        mean,
         pairs: pairs.iter().map(|pair| pair.name.clone()).zip(distances).collect(),
         protocol: lpips.protocol(resize),
     })

@@ -72,6 +72,8 @@ fn every_metric_of_two_folders() {
     assert_eq!((&found["n_real"], &found["n_fake"]), (&Value::from(12), &Value::from(12)));
     assert_eq!(found["protocol"], found["protocols"]["fid_64"]);
     assert!(found["warnings"][0].as_str().unwrap().contains("12 images for 64 features"), "{found}");
+    let trusted = found["warnings"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(trusted.contains("stem.safetensors does not say which network it holds"), "{trusted}");
     let same = session.json(&format!("{FID} a a --metrics fid,kid,prdc"));
     assert!(number(&same["fid_64"]).abs() < 1e-9 && number(&same["kid_64"]) < 0.0, "{same}");
     assert_eq!((number(&same["recall_64"]), number(&same["coverage_64"])), (1.0, 1.0));
@@ -172,6 +174,7 @@ fn bad_sets_of_images_are_refused() {
     write_images(&session, "one", 1, 40, 3);
     refused(&format!("{FID} a one"), "at least 2 samples, got 1");
     refused(&format!("{FID} a b --bootstrap 1"), "at least 2");
+    refused(&format!("{FID} a b --bootstrap 100000000000"), "--bootstrap");
 
     write_images(&session, "mixed", 8, 40, 20);
     write_images(&session, "mixed/below", 4, 57, 20);
@@ -218,9 +221,13 @@ fn lpips_of_files_and_folders() {
     let text = session.output("eval lpips a b");
     assert!(text.contains("95 % interval") && text.contains("12 pairs"), "{text}");
 
+    let bare = session.json("eval lpips a b --bootstrap 0 --format json");
+    assert_eq!((&bare["lpips"], &bare["ci"]), (&folders["lpips"], &Value::Null));
+
     let refused = |arguments: &str, expected: &str| {
         session.harness(arguments).assert().code(2).stderr(contains(expected)).stdout("");
     };
+    refused("eval lpips a b --bootstrap 100000000000", "--bootstrap");
     write_images(&session, "large", 12, 64, 5);
     refused("eval lpips a large", "give both a size with --resize");
     assert!(number(&session.json("eval lpips a large --resize 48 --format json")["lpips"]) > 0.0);

@@ -80,6 +80,8 @@ pub struct Inception {
     file: String,
     hash: String,
     architecture: Architecture,
+    /// Whether the file says so.
+    is_named: bool,
     device: Device,
     taps: Vec<Tap>,
     stem_64: Chain,
@@ -111,12 +113,14 @@ impl Inception {
     /// two taps, or has one of another shape. The message names the file and the tensors.
     pub fn load_on(path: &Path, architecture: Architecture, device: &Device) -> Result<Self> {
         let bytes = WeightsBytes::read(path)?;
-        if let Some(found) = bytes.network()?.filter(|found| found != architecture.network()) {
+        let named = bytes.network()?;
+        let is_named = named.is_some();
+        if let Some(found) = named.filter(|found| found != architecture.network()) {
             return Err(Error::WeightsNetwork { file: bytes.file, found, wanted: architecture.network() });
         }
         let mut weights = bytes.open(architecture.description(), device)?;
         let hash = weights.hash()?;
-        Self::build(&mut weights, architecture, bytes.file.clone(), hash)
+        Ok(Self { is_named, ..Self::build(&mut weights, architecture, bytes.file.clone(), hash)? })
     }
 
     /// The tensors that [`Inception::load`] takes, in the groups between two taps: the same for both architectures. A file
@@ -157,12 +161,20 @@ impl Inception {
         let complete = [(Tap::Dim192, stem_192.is_some()), (Tap::Dim768, has_middle), (Tap::Dim2048, has_end)];
         taps.extend(complete.iter().take_while(|(_, present)| *present).map(|(tap, _)| *tap));
         let device = weights.device().clone();
-        Ok(Self { file, hash, architecture, device, taps, stem_64, stem_192, middle, end })
+        Ok(Self { file, hash, architecture, is_named: false, device, taps, stem_64, stem_192, middle, end })
     }
 
     /// Which of the two networks it is.
     pub fn architecture(&self) -> Architecture {
         self.architecture
+    }
+
+    /// What to know about a weights file that does not say which of the two networks it holds: their tensors have the
+    /// same names and shapes.
+    pub fn warning(&self) -> Option<String> {
+        let (file, network) = (&self.file, self.architecture.network());
+        let warning = || format!("{file} does not say which network it holds; that it is {network} is taken on trust");
+        (!self.is_named).then(warning)
     }
 
     /// The taps that the weights file supports, in order.

@@ -1,14 +1,13 @@
 //! `harness eval fid`.
 
 use super::inputs::{CacheArgs, ImageArgs, NetworkArgs, open};
-use super::number;
+use super::{bootstrap, number, replicates};
 use crate::cli::bar::ImageBar;
 use crate::cli::output::{self, Format, FormatArg, table};
 use crate::error::Error;
 use crate::measure::{FidReport, SetMetric, Side, distances, save_features};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use harness_eval::Bootstrap;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -26,8 +25,8 @@ pub struct Args {
     #[command(flatten)]
     network: NetworkArgs,
     /// Replicates of the bootstrap behind the intervals; 0: no intervals
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    bootstrap: usize,
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = replicates())]
+    bootstrap: u32,
     /// Seed of the bootstrap, and of the subsets of fid-infinity
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -66,8 +65,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         save_features(&real, &folder.join("real.parquet"))?;
         save_features(&fake, &folder.join("fake.parquet"))?;
     }
-    let bootstrap =
-        (args.bootstrap > 0).then(|| Bootstrap { seed: args.seed, replicates: args.bootstrap, ..Bootstrap::default() });
+    let bootstrap = bootstrap(args.bootstrap, args.seed);
     let report = distances(&real, &fake, &extractor, &args.metrics, bootstrap.as_ref(), args.seed)?;
     for warning in &report.warnings {
         eprintln!("warning: {warning}");

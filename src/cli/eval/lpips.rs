@@ -1,14 +1,14 @@
 //! `harness eval lpips`.
 
 use super::inputs::ImageArgs;
-use super::number;
+use super::{bootstrap, number, replicates};
 use crate::cli::bar::ImageBar;
 use crate::cli::device::DeviceArg;
 use crate::cli::output::{self, Format, FormatArg, counted, table};
 use crate::error::Error;
 use crate::measure::{LpipsReport, Pair, images, lpips_of_pairs, pairs_by_name};
 use clap::ValueEnum;
-use harness_eval::{Bootstrap, Lpips, Normalization};
+use harness_eval::{Lpips, Normalization};
 use serde_json::json;
 use std::path::Path;
 
@@ -35,8 +35,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "lpips")]
     protocol: Protocol,
     /// Replicates of the bootstrap over pairs; 0: no interval
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    bootstrap: usize,
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = replicates())]
+    bootstrap: u32,
     #[command(flatten)]
     device: DeviceArg,
     #[command(flatten)]
@@ -58,11 +58,11 @@ pub fn run(args: &Args) -> Result<(), Error> {
         [true, true] => vec![Pair::of_first(format!("{} and {}", args.a, args.b))],
         _ => pairs_by_name((&args.a, a.as_ref()), (&args.b, b.as_ref()))?,
     };
-    let bootstrap = Bootstrap { replicates: args.bootstrap, ..Bootstrap::default() };
+    let bootstrap = bootstrap(args.bootstrap, 0);
     let mut bar = ImageBar::new("lpips");
     let mut show = |done, total| bar.show(done, total);
     let side = args.resize.map(|side| side as usize);
-    let report = lpips_of_pairs(&lpips, a.as_ref(), b.as_ref(), &pairs, side, &bootstrap, &mut show)?;
+    let report = lpips_of_pairs(&lpips, a.as_ref(), b.as_ref(), &pairs, side, bootstrap.as_ref(), &mut show)?;
     match args.format.format {
         Format::Json => output::print_json(&as_json(&report)),
         Format::Text => output::print(&text(&report)),

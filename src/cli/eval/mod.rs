@@ -6,6 +6,7 @@ mod lpips;
 mod stats;
 
 use crate::error::Error;
+use harness_eval::Bootstrap;
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -25,6 +26,16 @@ pub fn run(command: &Command) -> Result<(), Error> {
         Command::Lpips(args) => lpips::run(args),
         Command::Stats(args) => stats::run(args),
     }
+}
+
+/// Replicates of a bootstrap, as many as `evaluation.bootstrap` may have.
+fn replicates() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(0..=1_000_000)
+}
+
+/// The bootstrap with that many replicates; none for 0.
+fn bootstrap(replicates: u32, seed: u64) -> Option<Bootstrap> {
+    (replicates > 0).then(|| Bootstrap { seed, replicates: replicates as usize, ..Bootstrap::default() })
 }
 
 /// Digits behind the point that are worth showing.

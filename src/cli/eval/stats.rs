@@ -28,7 +28,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     let extractor = args.network.extractor()?;
     let mut bar = ImageBar::new("images");
     let side = Side::of(input, &extractor, args.cache.open().as_ref(), &mut |done, total| bar.show(done, total))?;
-    for warning in &side.warnings {
+    for warning in side.warnings.iter().chain(&extractor.warning()) {
         eprintln!("warning: {warning}");
     }
     save_statistics(&side, &extractor, &args.output)?;
