@@ -40,7 +40,9 @@ impl<'a> Archive<'a> {
     pub(crate) const MAGIC: &'static [u8] = b"PK\x03\x04";
 
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Self> {
-        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+        // The list of members is at the end.
+        let incomplete = |error| Cause::Archive(format!("{error}; is the file complete?"));
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(incomplete)?;
         Ok(Self { bytes, zip })
     }
 

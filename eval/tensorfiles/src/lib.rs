@@ -1,4 +1,4 @@
-//! Reads PyTorch files without Python, and reads and writes the statistics of features that pytorch-fid and clean-fid
+//! Reads and writes PyTorch files without Python, and reads and writes the statistics of features that pytorch-fid and clean-fid
 //! keep in NumPy's archives.
 //!
 //! Nothing in a file is executed: a pickle is run by a small machine ([`pytorch`]) that knows the few names which tensors

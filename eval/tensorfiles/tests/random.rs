@@ -6,7 +6,7 @@ mod common;
 
 use common::{fixture, write};
 use harness_tensorfiles::npz::Statistics;
-use harness_tensorfiles::pytorch::{Dtype, Object, Tensor, read_bytes};
+use harness_tensorfiles::pytorch::{self, Container, Dtype, Object, Tensor, read_bytes};
 use proptest::prelude::*;
 
 const FILES: [&str; 8] = [
@@ -71,7 +71,12 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read(object in objects()) {
-        prop_assert_eq!(read_bytes(&write(&object)).unwrap(), object);
+        prop_assert_eq!(&read_bytes(&write(&object)).unwrap(), &object);
+        for container in [Container::Zip, Container::Legacy] {
+            let bytes = pytorch::write_bytes(&object, container).unwrap();
+            prop_assert_eq!(&bytes, &pytorch::write_bytes(&object, container).unwrap());
+            prop_assert_eq!(&read_bytes(&bytes).unwrap(), &object);
+        }
     }
 
     #[test]

@@ -11,9 +11,9 @@ use crate::{Cause, Error, Result};
 use std::borrow::Cow;
 
 /// `torch.serialization.MAGIC_NUMBER`
-const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
+pub(super) const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
 /// `torch.serialization.PROTOCOL_VERSION`
-const VERSION: i128 = 1001;
+pub(super) const VERSION: i128 = 1001;
 
 pub(super) fn read(bytes: &[u8]) -> Result<Object> {
     let mut budget = Budget::of_file(bytes.len(), FREE_BYTES);

@@ -48,7 +48,7 @@ impl<'a> Nodes<'a> {
     const LIMIT: usize = 1 << 22;
 
     /// How deep containers may be nested.
-    const DEPTH: usize = 64;
+    pub(super) const DEPTH: usize = 64;
 
     pub(super) fn add(&mut self, node: Node<'a>) -> Result<Id> {
         if self.0.len() == Self::LIMIT {
