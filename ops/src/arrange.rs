@@ -85,6 +85,34 @@ pub fn cat_channels(parts: &[&Variable]) -> Result<Variable> {
     }))
 }
 
+/// Joins along the first axis: the samples of all parts, which agree in all other axes, one after the other.
+///
+/// # Errors
+/// No parts, or parts of different sizes.
+pub fn cat_samples(parts: &[&Variable]) -> Result<Variable> {
+    let first = parts.first().ok_or_else(|| misfit("cat_samples", "no operands"))?;
+    let rest = first.dims().get(1..).unwrap_or_default();
+    if let Some(part) = parts.iter().find(|part| part.dims().get(1..).unwrap_or_default() != rest) {
+        return Err(misfit("cat_samples", format!("{:?} beside {:?}", part.dims(), first.dims())));
+    }
+    let rows = parts.iter().map(|part| reshape(part, &[1, part.elem_count()])).collect::<Result<Vec<_>>>()?;
+    let samples = parts.iter().filter_map(|part| part.dims().first()).sum::<usize>();
+    reshape(&cat_channels(&rows.iter().collect::<Vec<_>>())?, &[&[samples], rest].concat())
+}
+
+/// Samples `start` to `start + len` along the first axis.
+///
+/// # Errors
+/// Samples that are not there.
+pub fn narrow_samples(x: &Variable, start: usize, len: usize) -> Result<Variable> {
+    let (n, rest) = match x.dims() {
+        [n, rest @ ..] if start + len <= *n => (*n, rest),
+        dims => return Err(misfit("narrow_samples", format!("samples {start} to {} of {dims:?}", start + len))),
+    };
+    let narrowed = narrow_channels(&reshape(x, &[1, n, x.elem_count() / n.max(1)])?, start, len)?;
+    reshape(&narrowed, &[&[len], rest].concat())
+}
+
 /// N×K×… → N×…: the channel `selected[i]` of sample i.
 ///
 /// # Errors

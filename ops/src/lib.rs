@@ -35,7 +35,7 @@ mod shapes;
 mod simd;
 mod windows;
 
-pub use arrange::{cat_channels, narrow_channels, reshape, select_channels};
+pub use arrange::{cat_channels, cat_samples, narrow_channels, narrow_samples, reshape, select_channels};
 pub use batch_norm::scale_shift_relu;
 pub use conv::{Conv2dConfig, ConvGeometry, Resample, conv_transpose2d, conv2d, conv2d_input_gradient, conv2d_relu};
 pub use elementwise::{
@@ -48,7 +48,10 @@ pub use high_pass::high_pass;
 pub use interpolate::interpolate_bilinear;
 pub use loss::{cross_entropy, l1_mean};
 pub use matrix::{linear, matmul};
-pub use norm::{INSTANCE_NORM_EPS, LAYER_NORM_EPS, adaptive_instance_norm, instance_norm, layer_norm};
+pub use norm::{
+    INSTANCE_NORM_EPS, LAYER_NORM_EPS, adaptive_instance_norm, instance_norm, layer_norm, layer_norm_by_variance,
+    plain_instance_norm,
+};
 pub use optimise::{Adam, AdamConfig, Declaration, Init, Parameters, Weights, update_ema};
 pub use pool::{Pooling, Window, pool2d};
 pub use reduction::{expand_from, mean_all, sum_all, sum_per_sample, sum_to};

@@ -6,9 +6,13 @@
 //! GPU evaluates element by element.
 
 use candle_core::{DType, Device, Shape, Tensor};
+use rayon::prelude::*;
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+/// Draws of one thread at least: fewer are made before another thread wakes.
+const MIN_DRAWS: usize = 1 << 12;
 
 /// One block of Philox4x32-10: four words from a 128-bit counter under a 64-bit key.
 pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
@@ -56,11 +60,14 @@ impl Key {
         let shape = shape.into();
         let rows = shape.dims().first().copied().unwrap_or(1);
         let row_len = shape.elem_count().checked_div(rows).unwrap_or(0);
-        let mut values = Vec::with_capacity(shape.elem_count());
-        for row in 0..rows {
-            let mut stream = self.stream(step, row as u32);
-            values.extend((0..row_len).map(|_| stream.normal()));
-        }
+        let mut values = vec![0.0; shape.elem_count()];
+        // Rows are independent streams, so that threads can share them.
+        values.par_chunks_mut(row_len.max(1)).with_min_len(MIN_DRAWS.div_ceil(row_len.max(1))).enumerate().for_each(
+            |(row, values)| {
+                let mut stream = self.stream(step, row as u32);
+                values.iter_mut().for_each(|value| *value = stream.normal());
+            },
+        );
         Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
     }
 }

@@ -8,9 +8,9 @@ use harness_ops::{
     Adam, AdamConfig, Conv2dConfig, ConvGeometry, Declaration, Init, Parameters, Pooling, Resample, Variable, Window,
     adaptive_instance_norm, add, affine, avg_pool2, avg_pool3, cat_channels, conv_transpose2d, conv2d,
     conv2d_input_gradient, conv2d_relu, cross_entropy, exp, expand_from, gradient, high_pass, instance_norm,
-    interpolate_bilinear, l1_mean, layer_norm, leaky_relu, linear, ln, matmul, mean_all, mul, narrow_channels, pool2d,
-    power, reflection_pad2d, relu, reshape, residual_add, scale_shift_relu, select_channels, sigmoid, softplus, sqr,
-    sub, sum_all, sum_per_sample, sum_to, tanh, update_ema, upsample_nearest2,
+    interpolate_bilinear, l1_mean, layer_norm, layer_norm_by_variance, leaky_relu, linear, ln, matmul, mean_all, mul,
+    narrow_channels, pool2d, power, reflection_pad2d, relu, reshape, residual_add, scale_shift_relu, select_channels,
+    sigmoid, softplus, sqr, sub, sum_all, sum_per_sample, sum_to, tanh, update_ema, upsample_nearest2,
 };
 use std::collections::HashMap;
 
@@ -127,7 +127,7 @@ fn convolutions() {
         conv2d(&t[0], &t[1], None, rectangular).unwrap()
     });
     check(&gpu, "transposed", &[random("x", &[2, 3, 5, 5]), random("w", &[3, 4, 4, 4])], &|t| {
-        conv_transpose2d(&t[0], &t[1], ConvGeometry::new(2, 1)).unwrap()
+        conv_transpose2d(&t[0], &t[1], ConvGeometry::new(2, 1), 0).unwrap()
     });
 }
 
@@ -175,7 +175,9 @@ fn normalisations() {
             check(&gpu, &format!("instance norm {h}x{w} {slope:?}"), &shared, &|t| {
                 instance_norm(&t[0], &t[1], &t[2], slope).unwrap()
             });
-            check(&gpu, &format!("layer norm {h}x{w}"), &shared, &|t| layer_norm(&t[0], &t[1], &t[2]).unwrap());
+            for norm in [layer_norm, layer_norm_by_variance] {
+                check(&gpu, &format!("layer norm {h}x{w}"), &shared, &|t| norm(&t[0], &t[1], &t[2]).unwrap());
+            }
         }
     }
     // Equal values have no deviation. Gradients to be differentiated again are not finite there.

@@ -5,11 +5,12 @@
 use candle_core::{DType, Device, Tensor};
 use harness_ops::random::Key;
 use harness_ops::{
-    Conv2dConfig, ConvGeometry, Error, Resample, Variable, adaptive_instance_norm, add, affine, avg_pool2, avg_pool3,
-    cat_channels, conv_transpose2d, conv2d, conv2d_input_gradient, cross_entropy, exp, expand_from, gradient,
-    instance_norm, l1_mean, layer_norm, leaky_relu, leaky_relu_gradient, linear, ln, matmul, mean_all, mul,
-    narrow_channels, power, reflection_pad2d, reshape, residual_add, select_channels, sigmoid, softplus, sqr, sub,
-    sum_all, sum_per_sample, sum_to, tanh, upsample_nearest2,
+    Conv2dConfig, ConvGeometry, Declaration, Error, Gradients, Init, Parameters, Resample, Variable,
+    adaptive_instance_norm, add, affine, avg_pool2, avg_pool3, cat_channels, cat_samples, conv_transpose2d, conv2d,
+    conv2d_input_gradient, cross_entropy, exp, expand_from, gradient, instance_norm, l1_mean, layer_norm,
+    layer_norm_by_variance, leaky_relu, leaky_relu_gradient, linear, ln, matmul, mean_all, mul, narrow_channels,
+    narrow_samples, plain_instance_norm, power, reflection_pad2d, reshape, residual_add, select_channels, sigmoid,
+    softplus, sqr, sub, sum_all, sum_per_sample, sum_to, tanh, upsample_nearest2,
 };
 
 fn random(purpose: &str, shape: &[usize]) -> Tensor {
@@ -151,10 +152,15 @@ fn convolution_equals_candles() {
 fn transposed_convolution_equals_candles() {
     let (x, w) = (random("x", &[2, 5, 6, 6]), random("w", &[5, 3, 4, 4]));
     let geometry = ConvGeometry::new(2, 1);
-    let ours = conv_transpose2d(&Variable::constant(x.clone()), &Variable::constant(w.clone()), geometry).unwrap();
+    let ours = conv_transpose2d(&Variable::constant(x.clone()), &Variable::constant(w.clone()), geometry, 0).unwrap();
     let candles = x.conv_transpose2d(&w, 1, 0, 2, 1).unwrap();
     assert_eq!(ours.dims(), [2, 3, 12, 12]);
     assert!(difference(&ours, &candles) < 1e-12);
+    let w = random("w", &[5, 3, 3, 3]);
+    let padded = conv_transpose2d(&Variable::constant(x.clone()), &Variable::constant(w.clone()), geometry, 1).unwrap();
+    let candles = x.conv_transpose2d(&w, 1, 1, 2, 1).unwrap();
+    assert_eq!(padded.dims(), [2, 3, 12, 12]);
+    assert!(difference(&padded, &candles) < 1e-12);
 }
 
 #[test]
@@ -269,8 +275,11 @@ fn sums_and_parts() {
     one("expand_from", &|x| expand_from(x, [2, 144, 3]).unwrap());
     one("reshape", &|x| reshape(x, &[6, 24]).unwrap());
     one("narrow_channels", &|x| narrow_channels(x, 1, 2).unwrap());
+    one("narrow_samples", &|x| narrow_samples(x, 1, 1).unwrap());
     one("select_channels", &|x| select_channels(x, &[2, 0]).unwrap());
     let other = random("other", &[2, 2, 4, 6]);
+    let fewer = Variable::constant(x.narrow(0, 0, 1).unwrap());
+    check("cat_samples", std::slice::from_ref(&x), &|t| sqr(&cat_samples(&[&t[0], &fewer, &t[0]]).unwrap()).unwrap());
     check("cat_channels", &[x, other], &|t| sqr(&cat_channels(&[&t[0], &t[1], &t[0]]).unwrap()).unwrap());
 }
 
@@ -306,8 +315,11 @@ fn normalisations() {
         check("instance_norm", &[x.clone(), weight.clone(), bias.clone()], &|t| {
             instance_norm(&t[0], &t[1], &t[2], slope).unwrap()
         });
+        check("plain_instance_norm", std::slice::from_ref(&x), &|t| plain_instance_norm(&t[0], slope).unwrap());
     }
-    check("layer_norm", &[x.clone(), weight, bias], &|t| layer_norm(&t[0], &t[1], &t[2]).unwrap());
+    for norm in [layer_norm, layer_norm_by_variance] {
+        check("layer_norm", &[x.clone(), weight.clone(), bias.clone()], &|t| norm(&t[0], &t[1], &t[2]).unwrap());
+    }
 
     let zeros = Variable::constant(Tensor::zeros((2, 3), DType::F64, &Device::Cpu).unwrap());
     let y = adaptive_instance_norm(&Variable::constant((x * 5.0).unwrap()), &zeros, &zeros, None).unwrap();
@@ -333,11 +345,13 @@ fn both_gradients_of_instance_norm_agree() {
 fn both_gradients_of_layer_norm_agree() {
     let leaf = |purpose: &str, shape: &[usize]| Variable::leaf(random(purpose, shape));
     let (x, gamma, beta) = (leaf("x", &[2, 3, 33, 5]), leaf("gamma", &[3]), leaf("beta", &[3]));
-    let loss = weighted("weights", &layer_norm(&x, &gamma, &beta).unwrap());
-    let composed = gradient(&loss, &[&x, &gamma, &beta]).unwrap();
-    let fused = loss.backward().unwrap();
-    for (leaf, composed) in [&x, &gamma, &beta].into_iter().zip(composed) {
-        assert!(difference(&composed.unwrap(), fused.get(leaf).unwrap()) < 1e-12);
+    for norm in [layer_norm, layer_norm_by_variance] {
+        let loss = weighted("weights", &norm(&x, &gamma, &beta).unwrap());
+        let composed = gradient(&loss, &[&x, &gamma, &beta]).unwrap();
+        let fused = loss.backward().unwrap();
+        for (leaf, composed) in [&x, &gamma, &beta].into_iter().zip(composed) {
+            assert!(difference(&composed.unwrap(), fused.get(leaf).unwrap()) < 1e-12);
+        }
     }
 }
 
@@ -360,6 +374,19 @@ fn layer_norm_follows_munit() {
     let expected = [-2.0 / std, -1.0 / std, 0.5, 0.5 + 2.0 * 3.0 / std];
     for (y, expected) in y.value().flatten_all().unwrap().to_vec1::<f64>().unwrap().iter().zip(expected) {
         assert!((y - expected).abs() < 1e-12, "{y} {expected}");
+    }
+}
+
+/// PyTorch's divides by the root of the biased variance plus epsilon.
+#[test]
+fn layer_norm_by_variance_follows_pytorch() {
+    let x = Tensor::new(&[1.0f64, 2.0, 3.0, 6.0], &Device::Cpu).unwrap().reshape((1, 2, 1, 2)).unwrap();
+    let parameter = |values: [f64; 2]| Variable::constant(Tensor::new(&values, &Device::Cpu).unwrap());
+    let y = layer_norm_by_variance(&Variable::constant(x), &parameter([1.0, 2.0]), &parameter([0.0, 0.5])).unwrap();
+    let std = (14.0f64 / 4.0 + 1e-5).sqrt();
+    let expected = [-2.0 / std, -1.0 / std, 0.5, 6.0 / std + 0.5];
+    for (ours, expected) in y.value().flatten_all().unwrap().to_vec1::<f64>().unwrap().iter().zip(expected) {
+        assert!((ours - expected).abs() < 1e-12, "{ours}, {expected}");
     }
 }
 
@@ -403,6 +430,59 @@ fn a_consumed_graph_is_an_error() {
     first.backward().unwrap();
     assert!(second.backward().unwrap_err().to_string().contains("consumed"));
     assert!(y.backward().unwrap_err().to_string().contains("scalar"));
+}
+
+/// The order of samples, in numbers.
+#[test]
+fn samples_are_joined_and_taken_apart_in_order() {
+    let part =
+        |values: &[f64]| Variable::constant(Tensor::from_slice(values, (values.len() / 2, 2), &Device::Cpu).unwrap());
+    let joined = cat_samples(&[&part(&[1.0, 2.0]), &part(&[3.0, 4.0, 5.0, 6.0])]).unwrap();
+    assert_eq!(joined.value().to_vec2::<f64>().unwrap(), [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    let last = narrow_samples(&joined, 1, 2).unwrap();
+    assert_eq!(last.value().to_vec2::<f64>().unwrap(), [[3.0, 4.0], [5.0, 6.0]]);
+    assert!(narrow_samples(&joined, 2, 2).is_err());
+    assert!(cat_samples(&[&joined, &Variable::constant(random("wide", &[1, 3]))]).is_err());
+}
+
+/// A graph that is kept can be gone through again; its saved parameters are those of the moment.
+#[test]
+fn a_retained_graph_serves_another_pass() {
+    let declaration = Declaration { name: "w".into(), shape: vec![1, 1], init: Init::Constant(2.0) };
+    let parameters = Parameters::init(&[declaration], "net", 1, DType::F64, &Device::Cpu).unwrap();
+    let weights = parameters.tracked();
+    let x = Variable::leaf(Tensor::new(&[[3.0f64]], &Device::Cpu).unwrap());
+    let y = matmul(&x, weights.get("w").unwrap(), [false, false]).unwrap();
+    let (first, second) = (sum_all(&y).unwrap(), sum_all(&sqr(&y).unwrap()).unwrap());
+    let number = |gradients: &Gradients, leaf: &Variable| {
+        scalar(&gradients.get(leaf).unwrap().flatten_all().unwrap().get(0).unwrap())
+    };
+    for _ in 0..2 {
+        let gradients = first.backward_retaining().unwrap();
+        assert_eq!([number(&gradients, &x), number(&gradients, weights.get("w").unwrap())], [2.0, 3.0]);
+    }
+    parameters.set("w", &Tensor::new(&[[5.0f64]], &Device::Cpu).unwrap()).unwrap();
+    // 2y = 12 is the old weight's, its product with the new weight is x's gradient.
+    let gradients = second.backward().unwrap();
+    assert_eq!([number(&gradients, &x), number(&gradients, weights.get("w").unwrap())], [60.0, 36.0]);
+    assert!(first.backward_retaining().unwrap_err().to_string().contains("consumed"));
+}
+
+#[test]
+fn gradients_are_clipped_to_a_norm() {
+    let (x, y) = (Variable::leaf(random("x", &[3])), Variable::leaf(random("y", &[2])));
+    let gradients = || add(&sum_all(&sqr(&x).unwrap()).unwrap(), &sum_all(&sqr(&y).unwrap()).unwrap()).unwrap();
+    let squares = |leaf: &Variable| scalar(&leaf.value().sqr().unwrap().sum_all().unwrap());
+    let norm = 2.0 * (squares(&x) + squares(&y)).sqrt();
+    let mut clipped = gradients().backward().unwrap();
+    assert!((clipped.clip_norm(norm / 4.0).unwrap() - norm).abs() < 1e-12 * norm);
+    for leaf in [&x, &y] {
+        let quarter = (leaf.value() * 0.5).unwrap();
+        assert!(difference(&Variable::constant(quarter), clipped.get(leaf).unwrap()) < 1e-5 * norm);
+    }
+    let mut small = gradients().backward().unwrap();
+    small.clip_norm(2.0 * norm).unwrap();
+    assert!(difference(&Variable::constant((x.value() * 2.0).unwrap()), small.get(&x).unwrap()) < 1e-12);
 }
 
 #[test]
@@ -483,7 +563,7 @@ fn the_l1_gradient_of_equal_tensors_is_zero() {
 fn empty_operands_are_errors() {
     let x = Variable::constant(Tensor::zeros((1, 1, 1, 1), DType::F64, &Device::Cpu).unwrap());
     let w = Variable::constant(Tensor::zeros((1, 1, 2, 2), DType::F64, &Device::Cpu).unwrap());
-    assert!(conv_transpose2d(&x, &w, ConvGeometry::new(1, 1)).is_err());
+    assert!(conv_transpose2d(&x, &w, ConvGeometry::new(1, 1), 0).is_err());
     let none = Variable::constant(Tensor::zeros((0, 1, 4, 4), DType::F64, &Device::Cpu).unwrap());
     assert!(conv2d(&none, &w, None, ConvGeometry::new(1, 0)).is_err());
 }

@@ -107,7 +107,7 @@ fn two_operands() {
                     matmul(a, b, [true, true]),
                     cat_channels(&[a, b]),
                     conv2d_input_gradient(a, b, ConvGeometry::new(1, 1), [4, 4]),
-                    conv_transpose2d(a, b, ConvGeometry::new(2, 1)),
+                    conv_transpose2d(a, b, ConvGeometry::new(2, 1), 0),
                 ] {
                     through(result);
                 }

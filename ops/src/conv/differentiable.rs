@@ -76,15 +76,20 @@ pub fn conv2d_input_gradient(
 }
 
 /// Transposed convolution: `x` N×Ci×H×W, `weight` Ci×Co×Kh×Kw (PyTorch's layout) → N×Co×H'×W' with
-/// H' = (H − 1)·stride − 2·padding + Kh. Differentiable to any order.
+/// H' = (H − 1)·stride − 2·padding + Kh + `output_padding`, the last less than the stride. Differentiable to any order.
 ///
 /// # Errors
 /// Shapes that do not fit.
-pub fn conv_transpose2d(x: &Variable, weight: &Variable, geometry: ConvGeometry) -> Result<Variable> {
+pub fn conv_transpose2d(
+    x: &Variable,
+    weight: &Variable,
+    geometry: ConvGeometry,
+    output_padding: usize,
+) -> Result<Variable> {
     let [_, _, h, w] = dims4("conv_transpose2d", x)?;
     let [_, _, kh, kw] = dims4("conv_transpose2d", weight)?;
     let side = |input: usize, kernel: usize, padding: usize| {
-        (input.saturating_sub(1) * geometry.stride + kernel).checked_sub(2 * padding)
+        (input.saturating_sub(1) * geometry.stride + kernel + output_padding).checked_sub(2 * padding)
     };
     match (side(h, kh, geometry.padding[0]), side(w, kw, geometry.padding[1])) {
         (Some(height), Some(width)) => conv2d_input_gradient(x, weight, geometry, [height, width]),

@@ -40,6 +40,11 @@ fn spreads<T: CudaElement>(device: &CudaDevice, x: &CudaView<'_, T>, plane: usiz
     Ok(spreads)
 }
 
+/// The kernels' flag.
+fn by_variance(spread: layer_norm::Spread) -> u64 {
+    u64::from(spread == layer_norm::Spread::Variance)
+}
+
 impl CudaKernel for layer_norm::Normalise {
     fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
         let spreads = spreads(device, &x[0], self.plane)?;
@@ -47,7 +52,7 @@ impl CudaKernel for layer_norm::Normalise {
         let (grid, channels) = (blocks_of(len / self.plane, self.plane)?, x[1].len() as u64);
         call!(
             device, T, "layer_norm", grid, [&x[0], &spreads, &x[1], &x[2]] -> &mut y,
-            channels, self.plane as u64, LAYER_NORM_EPS
+            channels, self.plane as u64, LAYER_NORM_EPS, by_variance(self.spread)
         )?;
         Ok(y)
     }
@@ -61,12 +66,12 @@ impl CudaKernel for layer_norm::NormaliseGradient {
         let mut sums = output::<T>(device, 2 * planes)?;
         call!(
             device, T, "layer_norm_projections", grid, [&x[0], &spreads, &x[2]] -> &mut sums,
-            channels, plane, LAYER_NORM_EPS
+            channels, plane, LAYER_NORM_EPS, by_variance(self.spread)
         )?;
         let mut packed = output(device, len)?;
         call!(
             device, T, "layer_norm_gradient", grid, [&x[0], &spreads, &sums, &x[1], &x[2]] -> &mut packed,
-            channels, plane, LAYER_NORM_EPS
+            channels, plane, LAYER_NORM_EPS, by_variance(self.spread)
         )?;
         Ok(packed)
     }

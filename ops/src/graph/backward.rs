@@ -1,8 +1,8 @@
 //! The two passes over a graph.
 
 use super::variable::{Node, Origin, Variable, without_recording};
-use crate::{Error, Result, add};
-use candle_core::Tensor;
+use crate::{Error, Result, add, affine};
+use candle_core::{DType, Tensor};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
@@ -15,6 +15,30 @@ impl Gradients {
     /// The gradient of `leaf`, shaped like it; `None` when the scalar does not depend on it.
     pub fn get(&self, leaf: &Variable) -> Option<&Tensor> {
         self.0.get(&leaf.node()?.id)
+    }
+
+    /// The norm of all gradients together (PyTorch: `clip_grad_norm_` with its norm 2), and, where it exceeds `largest`, all
+    /// of them times `largest` / norm.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn clip_norm(&mut self, largest: f64) -> Result<f64> {
+        // In the order of the leaves: a sum in the order of a hash table would differ from run to run.
+        let mut ids: Vec<u64> = self.0.keys().copied().collect();
+        ids.sort_unstable();
+        let mut squares = 0.0;
+        for id in &ids {
+            squares += self.0[id].to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
+        }
+        let norm = squares.sqrt();
+        // The small number is PyTorch's.
+        let factor = largest / (norm + 1e-6);
+        if factor < 1.0 {
+            for gradient in self.0.values_mut() {
+                *gradient = affine(&Variable::constant(gradient.clone()), factor, 0.0)?.value().clone();
+            }
+        }
+        Ok(norm)
     }
 
     /// Adds the gradients of another part of the same objective.
@@ -98,14 +122,29 @@ impl Variable {
     /// # Errors
     /// More than one element, or a graph that shares nodes with one already consumed.
     pub fn backward(self) -> Result<Gradients> {
+        let seed = self.scalar_seed()?;
+        self.backward_from(seed)
+    }
+
+    /// [`Variable::backward`] that leaves the graph as it is for further passes (PyTorch: `retain_graph`). Saved parameters
+    /// are views of the networks' own: a pass after an optimiser step goes through the new weights with the activations of
+    /// the old ones, as in PyTorch before version 1.5, which then began to refuse it.
+    ///
+    /// # Errors
+    /// As for [`Variable::backward`].
+    pub fn backward_retaining(&self) -> Result<Gradients> {
+        let seed = self.scalar_seed()?;
+        pass(self.node().cloned(), seed, false)
+    }
+
+    fn scalar_seed(&self) -> Result<Tensor> {
         if self.elem_count() != 1 {
             return Err(Error::Operands {
                 operation: "backward",
                 problem: format!("a scalar is needed, found shape {:?}", self.dims()),
             });
         }
-        let seed = self.value().ones_like()?;
-        self.backward_from(seed)
+        Ok(self.value().ones_like()?)
     }
 
     /// [`Variable::backward`] of Σ `seed` ⊙ self: continues a pass that another graph ended with the gradient `seed`
@@ -120,33 +159,39 @@ impl Variable {
                 problem: format!("the value is {:?}, its gradient {:?}", self.dims(), seed.dims()),
             });
         }
-        let mut leaves = Gradients::default();
-        let mut pending = Pending::default();
-        if let Some(node) = self.into_node() {
-            pending.add(&node, Variable::constant(seed))?;
-        }
-        without_recording(|| {
-            while let Some((node, gradient)) = pending.next() {
-                let rule = match node.origin(true) {
-                    Origin::Operation(rule) => rule,
-                    Origin::Consumed => return Err(consumed()),
-                    Origin::Leaf => {
-                        leaves.0.insert(node.id, gradient.value().clone());
-                        continue;
-                    }
-                };
-                let needed: Vec<bool> = node.inputs().iter().map(Option::is_some).collect();
-                let gradients = rule(&gradient, &needed)?;
-                drop((rule, gradient));
-                for (input, gradient) in node.inputs().iter().zip(gradients) {
-                    if let (Some(input), Some(gradient)) = (input, gradient) {
-                        pending.add(input, gradient)?;
-                    }
+        pass(self.into_node(), seed, true)
+    }
+}
+
+/// Gradients of the leaves below `output`, whose own is `seed`. A pass that consumes the graph frees each node's saved tensors
+/// as soon as its rule has run.
+fn pass(output: Option<Arc<Node>>, seed: Tensor, consume: bool) -> Result<Gradients> {
+    let mut leaves = Gradients::default();
+    let mut pending = Pending::default();
+    if let Some(node) = output {
+        pending.add(&node, Variable::constant(seed))?;
+    }
+    without_recording(|| {
+        while let Some((node, gradient)) = pending.next() {
+            let rule = match node.origin(consume) {
+                Origin::Operation(rule) => rule,
+                Origin::Consumed => return Err(consumed()),
+                Origin::Leaf => {
+                    leaves.0.insert(node.id, gradient.value().clone());
+                    continue;
+                }
+            };
+            let needed: Vec<bool> = node.inputs().iter().map(Option::is_some).collect();
+            let gradients = rule(&gradient, &needed)?;
+            drop((rule, gradient));
+            for (input, gradient) in node.inputs().iter().zip(gradients) {
+                if let (Some(input), Some(gradient)) = (input, gradient) {
+                    pending.add(input, gradient)?;
                 }
             }
-            Ok(leaves)
-        })
-    }
+        }
+        Ok(leaves)
+    })
 }
 
 /// The gradient of Σ `output` in each of `inputs` as variables that can be differentiated again; `None` where the output

@@ -9,7 +9,7 @@ use crate::shapes::{dims4, when};
 use crate::simd::reduce::{each, fold, load_part, moments, store_part, total};
 use crate::simd::{Job, Vector, run};
 use crate::{Error, Result, add, affine, expand_from, leaky_relu_gradient, mul, power, reshape, sqr, sub, sum_to};
-use candle_core::WithDType;
+use candle_core::{Tensor, WithDType};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
@@ -66,6 +66,17 @@ pub fn instance_norm(x: &Variable, weight: &Variable, bias: &Variable, slope: Op
     }
     let per_sample = |v: &Variable| reshape(&expand_from(v, [n, c, 1])?, &[n, c]);
     adaptive_instance_norm(x, &per_sample(&affine(weight, 1.0, -1.0)?)?, &per_sample(bias)?, slope)
+}
+
+/// (x − mean) / √(variance + eps), then leaky ReLU if `slope` is given: instance norm without affine parameters. `x` is
+/// N×C×H×W.
+///
+/// # Errors
+/// Another rank than four.
+pub fn plain_instance_norm(x: &Variable, slope: Option<f64>) -> Result<Variable> {
+    let [n, c, _, _] = dims4("plain_instance_norm", x)?;
+    let zero = Variable::constant(Tensor::zeros((n, c), x.dtype(), x.device())?);
+    adaptive_instance_norm(x, &zero, &zero, slope)
 }
 
 /// All three gradients in two passes over memory; not differentiable.

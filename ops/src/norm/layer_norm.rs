@@ -1,4 +1,4 @@
-//! Layer normalisation as MUNIT's decoder uses it (Huang et al. 2018).
+//! Layer normalisation over channels and pixels: as MUNIT's decoder has it (Huang et al. 2018), and PyTorch's.
 
 use super::packed::unpack;
 use crate::graph::{Variable, is_recording, record};
@@ -12,7 +12,7 @@ use candle_core::WithDType;
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
-/// Added to the standard deviation, not to the variance, as in MUNIT's code.
+/// Added to the standard deviation in MUNIT's layer normalisation, to the variance in PyTorch's.
 pub const LAYER_NORM_EPS: f64 = 1e-5;
 
 /// `gamma` · (x − mean) / (deviation + eps) + `beta` with mean and unbiased standard deviation of each sample over all
@@ -22,7 +22,35 @@ pub const LAYER_NORM_EPS: f64 = 1e-5;
 /// # Errors
 /// Shapes that do not fit, or a single element per sample, which has no deviation.
 pub fn layer_norm(x: &Variable, gamma: &Variable, beta: &Variable) -> Result<Variable> {
-    let [_, c, h, w] = dims4("layer_norm", x)?;
+    normalise("layer_norm", x, gamma, beta, Spread::Deviation)
+}
+
+/// `gamma` · (x − mean) / √(variance + eps) + `beta` with mean and biased variance of each sample over all of C×H×W, as
+/// PyTorch's `layer_norm` (Ba et al. 2016). Otherwise like [`layer_norm`].
+///
+/// # Errors
+/// As for [`layer_norm`].
+pub fn layer_norm_by_variance(x: &Variable, gamma: &Variable, beta: &Variable) -> Result<Variable> {
+    normalise("layer_norm_by_variance", x, gamma, beta, Spread::Variance)
+}
+
+/// What a sample is divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// Unbiased standard deviation + eps.
+    Deviation,
+    /// √(biased variance + eps).
+    Variance,
+}
+
+fn normalise(
+    operation: &'static str,
+    x: &Variable,
+    gamma: &Variable,
+    beta: &Variable,
+    spread: Spread,
+) -> Result<Variable> {
+    let [_, c, h, w] = dims4(operation, x)?;
     if gamma.dims() != [c] || beta.dims() != [c] || c * h * w < 2 {
         let problem = format!(
             "x is {:?}, so gamma and beta must be [{c}], found {:?} and {:?}",
@@ -30,31 +58,43 @@ pub fn layer_norm(x: &Variable, gamma: &Variable, beta: &Variable) -> Result<Var
             gamma.dims(),
             beta.dims()
         );
-        return Err(Error::Operands { operation: "layer_norm", problem });
+        return Err(Error::Operands { operation, problem });
     }
     let plane = h * w;
-    let y = launch(&Normalise { plane }, &[x.value(), gamma.value(), beta.value()], x.dims())?;
+    let y = launch(&Normalise { plane, spread }, &[x.value(), gamma.value(), beta.value()], x.dims())?;
     let (x_saved, gamma_saved) = (x.clone(), gamma.clone());
     Ok(record(y, &[x, gamma, beta], move |g, needed| {
         if is_recording() {
-            composed_gradient(&x_saved, &gamma_saved, g, needed)
+            composed_gradient(&x_saved, &gamma_saved, g, spread, needed)
         } else {
-            fused_gradient(&x_saved, &gamma_saved, g, plane)
+            fused_gradient(&x_saved, &gamma_saved, g, plane, spread)
         }
     }))
 }
 
 /// All three gradients from one kernel; not differentiable.
-fn fused_gradient(x: &Variable, gamma: &Variable, g: &Variable, plane: usize) -> Result<Vec<Option<Variable>>> {
+fn fused_gradient(
+    x: &Variable,
+    gamma: &Variable,
+    g: &Variable,
+    plane: usize,
+    spread: Spread,
+) -> Result<Vec<Option<Variable>>> {
     let (elements, channels) = (x.elem_count(), gamma.elem_count());
     let operands = [x.value(), gamma.value(), g.value()];
-    let packed = launch(&NormaliseGradient { plane }, &operands, elements + 2 * channels)?;
+    let packed = launch(&NormaliseGradient { plane, spread }, &operands, elements + 2 * channels)?;
     // The shift is shaped like the scale.
     unpack(&packed, [x, gamma, gamma])
 }
 
 /// The same gradients from operations that can be differentiated again.
-fn composed_gradient(x: &Variable, gamma: &Variable, g: &Variable, needed: &[bool]) -> Result<Vec<Option<Variable>>> {
+fn composed_gradient(
+    x: &Variable,
+    gamma: &Variable,
+    g: &Variable,
+    spread: Spread,
+    needed: &[bool],
+) -> Result<Vec<Option<Variable>>> {
     let [n, c, h, w] = dims4("layer_norm", x)?;
     let elements = c * h * w;
     let per_sample = |s: &Variable| reshape(&expand_from(s, [1, n, elements])?, x.dims());
@@ -62,12 +102,24 @@ fn composed_gradient(x: &Variable, gamma: &Variable, g: &Variable, needed: &[boo
     let mean = |v: &Variable| affine(&sum_per_sample(v)?, 1.0 / elements as f64, 0.0);
 
     let centred = sub(x, &per_sample(&mean(x)?)?)?;
-    let deviation = power(&affine(&sum_per_sample(&sqr(&centred)?)?, 1.0 / (elements - 1) as f64, 0.0)?, 0.5)?;
-    let inverse = power(&affine(&deviation, 1.0, LAYER_NORM_EPS)?, -1.0)?;
+    let squares = sum_per_sample(&sqr(&centred)?)?;
+    // One over what a sample is divided by, and the share of the projection on x that its gradient loses.
+    let (inverse, share) = match spread {
+        Spread::Deviation => {
+            let degrees = 1.0 / (elements - 1) as f64;
+            let deviation = power(&affine(&squares, degrees, 0.0)?, 0.5)?;
+            let inverse = power(&affine(&deviation, 1.0, LAYER_NORM_EPS)?, -1.0)?;
+            let share = affine(&mul(&inverse, &power(&deviation, -1.0)?)?, degrees, 0.0)?;
+            (inverse, share)
+        }
+        Spread::Variance => {
+            let variance = affine(&squares, 1.0 / elements as f64, LAYER_NORM_EPS)?;
+            (power(&variance, -0.5)?, affine(&power(&variance, -1.0)?, 1.0 / elements as f64, 0.0)?)
+        }
+    };
     let dx = || {
         let u = mul(g, &per_channel(gamma)?)?;
-        let projection = affine(&sum_per_sample(&mul(&u, &centred)?)?, 1.0 / (elements - 1) as f64, 0.0)?;
-        let slope = mul(&mul(&projection, &inverse)?, &power(&deviation, -1.0)?)?;
+        let slope = mul(&sum_per_sample(&mul(&u, &centred)?)?, &share)?;
         let residual = sub(&sub(&u, &per_sample(&mean(&u)?)?)?, &mul(&centred, &per_sample(&slope)?)?)?;
         mul(&residual, &per_sample(&inverse)?)
     };
@@ -77,10 +129,12 @@ fn composed_gradient(x: &Variable, gamma: &Variable, g: &Variable, needed: &[boo
 
 pub(crate) struct Normalise {
     pub plane: usize,
+    pub spread: Spread,
 }
 
 pub(crate) struct NormaliseGradient {
     pub plane: usize,
+    pub spread: Spread,
 }
 
 impl Kernel for Normalise {
@@ -91,7 +145,7 @@ impl Kernel for Normalise {
     fn cpu<T: Element + WithDType>(&self, operands: &[&[T]]) -> Vec<T> {
         let &[x, gamma, beta] = operands else { unreachable!("invariant: three operands are launched") };
         let plane = self.plane;
-        let samples = statistics(x, gamma.len(), plane);
+        let samples = statistics(x, gamma.len(), plane, self.spread);
         let fill = |first: usize, y: &mut [MaybeUninit<T>]| {
             let x = &x[first * plane..][..y.len()];
             run(Forward { x, y, gamma, beta, samples: &samples, first, plane });
@@ -111,7 +165,7 @@ impl Kernel for NormaliseGradient {
         let plane = self.plane;
         assert_eq!(x.len(), g.len(), "invariant: shapes were compared");
         let (channels, planes) = (gamma.len(), x.len() / plane);
-        let samples = statistics(x, channels, plane);
+        let samples = statistics(x, channels, plane, self.spread);
         let per_task = blocks_per_task(planes, plane);
         let mut sums = vec![[T::default(); 2]; planes];
         sums.par_chunks_mut(per_task).enumerate().for_each(|(task, sums)| {
@@ -124,12 +178,7 @@ impl Kernel for NormaliseGradient {
             .zip(sums.chunks(channels))
             .map(|(sample, sums)| {
                 let weighted = |i: usize| sums.iter().zip(gamma).map(|(sums, &gamma)| sums[i] * gamma).sum::<T>();
-                let degrees = elements - T::ONE;
-                // The deviation of equal values has no gradient.
-                let flat = sample.deviation == T::default();
-                let slope =
-                    if flat { T::default() } else { weighted(1) * sample.inverse / (degrees * sample.deviation) };
-                [weighted(0) / elements, slope]
+                [weighted(0) / elements, weighted(1) * sample.share]
             })
             .collect();
         let fill = |out: &mut [MaybeUninit<T>]| {
@@ -155,13 +204,14 @@ impl Kernel for NormaliseGradient {
 #[derive(Clone, Copy)]
 struct Sample<T> {
     mean: T,
-    deviation: T,
-    /// 1 / (deviation + eps)
+    /// One over what the sample is divided by.
     inverse: T,
+    /// Share of the projection on x that the gradient loses.
+    share: T,
 }
 
 /// Statistics of all samples: every plane is read from memory once, and its own statistics are joined exactly.
-fn statistics<T: Element>(x: &[T], channels: usize, plane: usize) -> Vec<Sample<T>> {
+fn statistics<T: Element>(x: &[T], channels: usize, plane: usize, spread: Spread) -> Vec<Sample<T>> {
     let planes = x.len() / plane;
     let per_task = blocks_per_task(planes, plane);
     let mut parts = vec![(T::default(), T::default()); planes];
@@ -173,8 +223,21 @@ fn statistics<T: Element>(x: &[T], channels: usize, plane: usize) -> Vec<Sample<
         let mean = parts.iter().map(|&(mean, _)| mean).sum::<T>() / n;
         let within: T = parts.iter().map(|&(_, squares)| squares).sum();
         let between: T = parts.iter().map(|&(own, _)| (own - mean) * (own - mean)).sum();
-        let deviation = ((within + between * size) / (n * size - T::ONE)).root();
-        Sample { mean, deviation, inverse: T::ONE / (deviation + T::of(LAYER_NORM_EPS)) }
+        let (squares, elements, eps) = (within + between * size, n * size, T::of(LAYER_NORM_EPS));
+        match spread {
+            Spread::Deviation => {
+                let degrees = elements - T::ONE;
+                let deviation = (squares / degrees).root();
+                let inverse = T::ONE / (deviation + eps);
+                // The deviation of equal values has no gradient.
+                let flat = deviation == T::default();
+                Sample { mean, inverse, share: if flat { T::default() } else { inverse / (degrees * deviation) } }
+            }
+            Spread::Variance => {
+                let variance = squares / elements + eps;
+                Sample { mean, inverse: T::ONE / variance.root(), share: T::ONE / (variance * elements) }
+            }
+        }
     };
     parts.chunks(channels).map(join).collect()
 }

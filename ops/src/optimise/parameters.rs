@@ -23,6 +23,13 @@ pub enum Init {
         /// Largest magnitude.
         bound: f64,
     },
+    /// U(`low`, `high`).
+    Range {
+        /// Smallest value.
+        low: f64,
+        /// Bound of the largest.
+        high: f64,
+    },
 }
 
 /// Name, shape and initial distribution of a parameter.
@@ -67,6 +74,7 @@ impl Parameters {
                 Init::Constant(value) => vec![value; count],
                 Init::Normal { std } => (0..count).map(|_| std * stream.normal()).collect(),
                 Init::Uniform { bound } => (0..count).map(|_| stream.uniform_in(-bound, bound)).collect(),
+                Init::Range { low, high } => (0..count).map(|_| stream.uniform_in(low, high)).collect(),
             };
             Ok(Tensor::from_vec(values, declaration.shape.as_slice(), &Device::Cpu)?
                 .to_dtype(dtype)?
@@ -85,15 +93,21 @@ impl Parameters {
         device: &Device,
         mut tensor: impl FnMut(&Declaration) -> Result<Tensor>,
     ) -> Result<Self> {
-        let total = declarations.iter().map(|declaration| declaration.shape.iter().product::<usize>()).sum::<usize>();
-        let parameters = Self::views(
-            declarations.iter().map(|declaration| (declaration.name.clone(), declaration.shape.clone())),
-            Tensor::zeros(total, dtype, device)?,
-        )?;
+        let parameters = Self::zeros(declarations, dtype, device)?;
         for declaration in declarations {
             parameters.set(&declaration.name, &tensor(declaration)?)?;
         }
         Ok(parameters)
+    }
+
+    /// One parameter per declaration, all 0.
+    ///
+    /// # Errors
+    /// An unsupported type or device.
+    pub fn zeros(declarations: &[Declaration], dtype: DType, device: &Device) -> Result<Self> {
+        let total = declarations.iter().map(|declaration| declaration.shape.iter().product::<usize>()).sum::<usize>();
+        let shapes = declarations.iter().map(|declaration| (declaration.name.clone(), declaration.shape.clone()));
+        Self::views(shapes, Tensor::zeros(total, dtype, device)?)
     }
 
     /// Parameters of the given names and shapes in a buffer that holds them one after the other.

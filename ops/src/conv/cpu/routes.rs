@@ -25,7 +25,7 @@ pub fn forward<T: Element>(s: &Sizes, x: &[T], w: &[T], bias: Option<&[T]>, slop
     let last = Last { bias, mask: None, relu };
     match s.resample {
         Resample::None if clipping_pays(s) => clipped::convolve(s, images, w, bias, relu),
-        Resample::None if winograd_pays_forward(s) => {
+        Resample::None if winograd_pays(s) => {
             let filters = Filters::by_output(w, s.co, s.ci, 9);
             winograd::convolve(Tiles::padded(images, s.geometry.padding[0]), filters, false, last)
         }
@@ -51,7 +51,10 @@ pub fn input_gradient<T: Element>(s: &Sizes, dy: &[T], w: &[T], mask: Option<(&[
     let images = Images::plain(dy, s.n, s.co, s.output);
     let filters = Filters::by_input(w, s.co, s.ci, s.kernel[0] * s.kernel[1]);
     match s.resample {
-        Resample::None if winograd_pays(s) => winograd::convolve(Tiles::of(images), filters, true, last),
+        // Zeros around the derivatives make up for those that the image was padded with less.
+        Resample::None if winograd_pays(s) => {
+            winograd::convolve(Tiles::padded(images, 2 - s.geometry.padding[0]), filters, true, last)
+        }
         Resample::None => {
             let axes = [0, 1].map(|axis| Axis {
                 step: s.geometry.stride,
@@ -85,7 +88,7 @@ pub fn weight_gradient<T: Element>(s: &Sizes, x: &[T], dy: &[T], slope: Option<f
     let images = source(s, x, slope);
     let derivatives = Images::plain(dy, s.n, s.co, s.output);
     if winograd_pays_for_weights(s) {
-        return winograd::weight_gradient(images, derivatives);
+        return winograd::weight_gradient(Tiles::padded(images, s.geometry.padding[0]), derivatives);
     }
     let area = s.kernel[0] * s.kernel[1];
     let forwards: Vec<usize> = (0..area).collect();
@@ -131,14 +134,14 @@ pub fn executed_flop(s: &Sizes, pass: Pass) -> u64 {
         return 2 * (s.n * s.co * s.ci * clipped::taps_on_image(s)) as u64;
     }
     let winograd = match pass {
-        Pass::Forward => winograd_pays_forward(s),
-        Pass::InputGradient => winograd_pays(s),
+        Pass::Forward | Pass::InputGradient => winograd_pays(s),
         Pass::WeightGradient => winograd_pays_for_weights(s),
     };
     match s.resample {
         Resample::AvgPool2 | Resample::Upsample2 => s.plain_flop() / 4,
         Resample::None if winograd => {
-            let tiles: usize = s.output.iter().map(|side| side.div_ceil(2)).product();
+            let result = if pass == Pass::InputGradient { s.input } else { s.output };
+            let tiles: usize = result.iter().map(|side| side.div_ceil(2)).product();
             2 * (s.n * s.co * s.ci * tiles * 16) as u64
         }
         Resample::None => s.plain_flop(),
@@ -178,7 +181,7 @@ const CLIPPED_PIXELS: usize = 256;
 pub(super) fn clipping_pays(s: &Sizes) -> bool {
     let plain = s.resample == Resample::None && s.batch_independent;
     let pixels = s.output_plane();
-    if !plain || pixels > CLIPPED_PIXELS || winograd_pays_forward(s) {
+    if !plain || pixels > CLIPPED_PIXELS || winograd_pays(s) {
         return false;
     }
     // Channels are filled up to whole registers.
@@ -186,8 +189,10 @@ pub(super) fn clipping_pays(s: &Sizes) -> bool {
     8 * channels * clipped::taps_on_image(s) <= 7 * s.patch() * pixels
 }
 
+/// With or without the padding that keeps an image's size; mirrored borders leave none to the convolution.
 fn winograd_fits(s: &Sizes) -> bool {
-    s.resample == Resample::None && s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 1)
+    let paddings = [ConvGeometry::new(1, 0), ConvGeometry::new(1, 1)];
+    s.resample == Resample::None && s.kernel == [3, 3] && paddings.contains(&s.geometry)
 }
 
 fn has_winograd_pixels(s: &Sizes) -> bool {
@@ -198,15 +203,9 @@ fn has_winograd_pixels(s: &Sizes) -> bool {
     }
 }
 
-/// Whether the input gradient gains from it.
+/// Whether the convolution and its input gradient gain from it.
 fn winograd_pays(s: &Sizes) -> bool {
     winograd_fits(s) && has_winograd_pixels(s)
-}
-
-/// Whether forward gains from it, which needs no padding.
-fn winograd_pays_forward(s: &Sizes) -> bool {
-    let unpadded = s.resample == Resample::None && s.kernel == [3, 3] && s.geometry == ConvGeometry::new(1, 0);
-    (winograd_fits(s) || unpadded) && has_winograd_pixels(s)
 }
 
 /// Whether the weight gradient gains from it.

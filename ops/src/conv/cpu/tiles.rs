@@ -35,7 +35,7 @@ impl<'a, T: Element> Tiles<'a, T> {
         Self::padded(images, 1)
     }
 
-    /// With so many rows and columns of zeros, 0 or 1, on every side. Without any, images must have at least 3×3 pixels.
+    /// With so many rows and columns of zeros, 0 to 2, on every side. Without any, images must have at least 3×3 pixels.
     pub fn padded(images: Images<'a, T>, padding: usize) -> Self {
         let output = images.size.map(|side| side + 2 * padding - 2);
         let [rows, columns] = output.map(|side| side.div_ceil(2));

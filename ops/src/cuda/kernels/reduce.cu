@@ -106,13 +106,15 @@ KERNEL plane_spreads(const Real* x, Real* y, u64 plane) {
     }
 }
 
-// Statistics of a sample of layer normalisation; inverse is 1 / (deviation + eps).
+// Statistics of a sample of layer normalisation: inverse is one over what it is divided by, share the part of the
+// projection on x that its gradient loses.
 struct Sample {
-    Real mean, deviation, inverse;
+    Real mean, inverse, share;
 };
 
-// Joins the spreads of a sample's planes, with the whole block.
-__device__ inline Sample join(const Real* spreads, u64 channels, u64 plane, Real eps) {
+// Joins the spreads of a sample's planes, with the whole block. Divided by √(biased variance + eps) with `by_variance`,
+// otherwise by unbiased deviation + eps.
+__device__ inline Sample join(const Real* spreads, u64 channels, u64 plane, Real eps, u64 by_variance) {
     Real sum = 0, squares = 0;
     for (u64 c = threadIdx.x; c < channels; c += blockDim.x) sum += spreads[2 * c];
     const Real mean = block_sum(sum) / Real(channels);
@@ -120,17 +122,24 @@ __device__ inline Sample join(const Real* spreads, u64 channels, u64 plane, Real
         const Real distance = spreads[2 * c] - mean;
         squares += spreads[2 * c + 1] + distance * distance * Real(plane);
     }
-    const Real deviation = sqrt(block_sum(squares) / Real(channels * plane - 1));
-    return Sample{mean, deviation, Real(1) / (deviation + eps)};
+    squares = block_sum(squares);
+    if (by_variance) {
+        const Real elements = Real(channels * plane), variance = squares / elements + eps;
+        return Sample{mean, Real(1) / sqrt(variance), Real(1) / (variance * elements)};
+    }
+    const Real degrees = Real(channels * plane - 1), deviation = sqrt(squares / degrees);
+    const Real inverse = Real(1) / (deviation + eps);
+    // The deviation of equal values has no gradient.
+    return Sample{mean, inverse, deviation == Real(0) ? Real(0) : inverse / (degrees * deviation)};
 }
 
 // Layer normalisation; one block per plane.
 KERNEL layer_norm(
     const Real* x, const Real* spreads, const Real* gamma, const Real* beta, Real* y, u64 channels, u64 plane,
-    double eps
+    double eps, u64 by_variance
 ) {
     const u64 block = blockIdx.x, channel = block % channels;
-    const Sample s = join(spreads + 2 * (block - channel), channels, plane, Real(eps));
+    const Sample s = join(spreads + 2 * (block - channel), channels, plane, Real(eps), by_variance);
     const Real scale = gamma[channel] * s.inverse, shift = beta[channel];
     x += block * plane;
     y += block * plane;
@@ -139,10 +148,10 @@ KERNEL layer_norm(
 
 // The sums of g and of g times the normalised x over each plane, in pairs; one block per plane.
 KERNEL layer_norm_projections(
-    const Real* x, const Real* spreads, const Real* g, Real* y, u64 channels, u64 plane, double eps
+    const Real* x, const Real* spreads, const Real* g, Real* y, u64 channels, u64 plane, double eps, u64 by_variance
 ) {
     const u64 block = blockIdx.x, channel = block % channels;
-    const Sample s = join(spreads + 2 * (block - channel), channels, plane, Real(eps));
+    const Sample s = join(spreads + 2 * (block - channel), channels, plane, Real(eps), by_variance);
     x += block * plane;
     g += block * plane;
     Real sum = 0, projection = 0;
@@ -162,10 +171,10 @@ KERNEL layer_norm_projections(
 // sums of their channel over all samples.
 KERNEL layer_norm_gradient(
     const Real* x, const Real* spreads, const Real* sums, const Real* gamma, const Real* g, Real* out, u64 channels,
-    u64 plane, double eps
+    u64 plane, double eps, u64 by_variance
 ) {
     const u64 block = blockIdx.x, planes = gridDim.x, channel = block % channels;
-    const Sample s = join(spreads + 2 * (block - channel), channels, plane, Real(eps));
+    const Sample s = join(spreads + 2 * (block - channel), channels, plane, Real(eps), by_variance);
     const Real* own = sums + 2 * (block - channel);
     Real sum = 0, projection = 0;
     for (u64 c = threadIdx.x; c < channels; c += blockDim.x) {
@@ -174,10 +183,7 @@ KERNEL layer_norm_gradient(
     }
     sum = block_sum(sum);
     projection = block_sum(projection);
-    const Real elements = Real(channels * plane);
-    // The deviation of equal values has no gradient.
-    const Real slope =
-        s.deviation == Real(0) ? Real(0) : projection / ((elements - Real(1)) * s.deviation) * s.inverse;
+    const Real elements = Real(channels * plane), slope = projection * s.share;
     const Real scale = gamma[channel] * s.inverse, constant = sum / elements * s.inverse;
     Real* dx = out + block * plane;
     x += block * plane;

@@ -18,9 +18,9 @@ const LEAST_TILES: usize = 64;
 /// Input channels of a task.
 const ROWS: usize = 32;
 
-/// co × ci × 3 × 3.
-pub(in super::super) fn weight_gradient<T: Element>(images: Images<T>, derivatives: Images<T>) -> Vec<T> {
-    let tiles = Tiles::of(images);
+/// co × ci × 3 × 3 from the tiles of images and the derivatives of the convolution of these tiles.
+pub(in super::super) fn weight_gradient<T: Element>(tiles: Tiles<T>, derivatives: Images<T>) -> Vec<T> {
+    let images = tiles.images;
     let (ci, co, count, width) = (images.channels, derivatives.channels, tiles.count(), 2 * lanes::<T>());
     let panels = co.div_ceil(width);
     let block = (BLOCK_BYTES / (POINTS * panels * width * size_of::<T>())).max(LEAST_TILES).min(count);
