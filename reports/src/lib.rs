@@ -4,12 +4,15 @@
 //! records give the same bytes.
 
 mod error;
+mod files;
 pub mod grids;
 mod page;
 pub mod paper;
+mod pictures;
 pub mod plots;
 pub mod records;
 mod render;
+mod results;
 pub mod tables;
 mod write;
 

@@ -141,15 +141,15 @@ fn the_summary_as_csv() {
     let csv = summary_csv(&summary, &verdicts);
     let f: Vec<&str> = csv.lines().filter(|l| l.starts_with("dataset") || l.contains(",F,")).collect();
     insta::assert_snapshot!(f.join("\n"), @r#"
-    dataset,variant,ordinal,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,ci_low,ci_high,missing,published,published_spread,certainty,verdict,why
-    shapes,F,1,+ Diversity regularization,tiny,latent,false,lpips,lpips-alex-v0.1/stargan-v2-batch32/native32/signed-unclamped/2c6ac526,10,2,0.31917580089882025,0.007157617063631721,,,,0.4515,0.0006,confirmed,not comparable,"data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000"
-    shapes,F,1,+ Diversity regularization,tiny,latent,false,fid,fid/pytorch-fid,,0,,,,,no Inception weights: set evaluation.inception_weights,13.73,0.06,confirmed,not comparable,"no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000"
-    shapes,F,1,+ Diversity regularization,tiny,latent,false,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,10,2,39.809182378502754,1.6318963924474854,,,,,,,,
-    shapes,F,1,+ Diversity regularization,tiny,reference,false,lpips,lpips-alex-v0.1/stargan-v2-batch32/native32/signed-unclamped/2c6ac526,10,2,0.2824564609724073,0.006334174392594493,,,,,,,,
-    shapes,F,1,+ Diversity regularization,tiny,reference,false,fid,fid/pytorch-fid,,0,,,,,no Inception weights: set evaluation.inception_weights,,,,,
-    shapes,F,1,+ Diversity regularization,tiny,reference,false,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,10,2,44.98437608770811,1.8440429234656617,,,,,,,,
-    shapes,F,1,+ Diversity regularization,tiny,latent,true,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,1,2,43.08980551448025,0.32032245059774467,,,,,,,,
-    shapes,F,1,+ Diversity regularization,tiny,reference,true,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,1,2,48.69148023136266,0.3619643691754519,,,,,,,,
+    dataset,variant,ordinal,label,profile,guidance,single_output_control,metric,protocol,outputs,seeds,mean,std,ci_low,ci_high,missing,published,published_spread,certainty,verdict,why,table
+    shapes,F,1,+ Diversity regularization,tiny,latent,false,lpips,lpips-alex-v0.1/stargan-v2-batch32/native32/signed-unclamped/2c6ac526,10,2,0.31917580089882025,0.007157617063631721,,,,0.4515,0.0006,confirmed,not comparable,"data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000",table1
+    shapes,F,1,+ Diversity regularization,tiny,latent,false,fid,fid/pytorch-fid,,0,,,,,no Inception weights: set evaluation.inception_weights,13.73,0.06,confirmed,not comparable,"no number of ours: no Inception weights: set evaluation.inception_weights; data set `shapes` instead of `celeba_hq`; profile `tiny`: image_size 32 instead of 256, iterations 600 instead of 100000",table1
+    shapes,F,1,+ Diversity regularization,tiny,latent,false,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,10,2,39.809182378502754,1.6318963924474854,,,,,,,,,
+    shapes,F,1,+ Diversity regularization,tiny,reference,false,lpips,lpips-alex-v0.1/stargan-v2-batch32/native32/signed-unclamped/2c6ac526,10,2,0.2824564609724073,0.006334174392594493,,,,,,,,,
+    shapes,F,1,+ Diversity regularization,tiny,reference,false,fid,fid/pytorch-fid,,0,,,,,no Inception weights: set evaluation.inception_weights,,,,,,
+    shapes,F,1,+ Diversity regularization,tiny,reference,false,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,10,2,44.98437608770811,1.8440429234656617,,,,,,,,,
+    shapes,F,1,+ Diversity regularization,tiny,latent,true,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,1,2,43.08980551448025,0.32032245059774467,,,,,,,,,
+    shapes,F,1,+ Diversity regularization,tiny,reference,true,fd_alexnet,fd_alexnet/conv5-mean/native32/u8/2c6ac526,1,2,48.69148023136266,0.3619643691754519,,,,,,,,,
     "#);
 }
 
@@ -162,7 +162,7 @@ fn verdicts_runs_and_tasks_as_markdown() {
     text += "\n";
     text += &markdown(&run_table(&runs).unwrap());
     text += "\n";
-    text += &markdown(&task_tables(&runs, &summary.rows).unwrap()[0]);
+    text += &markdown(&task_tables(&runs, &summary.rows, &[]).unwrap()[0]);
     insta::assert_snapshot!(text, @"
     **Verdicts against Choi et al., StarGAN v2: Diverse Image Synthesis for Multiple Domains, CVPR 2020, Table 1**
 

@@ -108,12 +108,13 @@ impl Grid {
         let height = notes_top + notes.len() as u32 * small_line + PADDING;
         let mut canvas = RgbImage::from_pixel(right + PADDING, height, WHITE);
 
+        let title_font = self.title_font(&columns, side, gap, font)?;
         let mut first = 0;
         for (head, lines) in self.heads.iter().zip(&heads) {
             let (start, end) = (columns[first], columns[first + head.span - 1] + side);
             let middle = f64::from(start + end) / 2.0;
-            let title = crate::plots::fit(&head.title, font, true, f64::from(end - start) + f64::from(gap) * 0.8)?;
-            centred(&mut canvas, &title, (middle, PADDING), font, true, INK)?;
+            let title = crate::plots::fit(&head.title, title_font, true, title_width(start, end, gap))?;
+            centred(&mut canvas, &title, (middle, PADDING), title_font, true, INK)?;
             for (index, text) in lines.iter().enumerate() {
                 let y = PADDING + if has_title { line } else { 0 } + index as u32 * small_line;
                 centred(&mut canvas, text, (middle, y), small, false, GREY)?;
@@ -143,6 +144,18 @@ impl Grid {
             stamp(&mut canvas, &text, PADDING, notes_top + index as u32 * small_line);
         }
         Ok(canvas)
+    }
+
+    /// The size at which all titles fit over their columns, down to a bound below which they are cut.
+    fn title_font(&self, columns: &[u32], side: u32, gap: u32, font: f64) -> Result<f64, ReportError> {
+        let (mut first, mut share) = (0, 1.0f64);
+        for head in &self.heads {
+            let (start, end) = (columns[first], columns[first + head.span - 1] + side);
+            let (width, _) = measure(&head.title, font, true)?;
+            share = share.min(title_width(start, end, gap) / width.max(1.0));
+            first += head.span;
+        }
+        Ok((font * share).max(11.0).min(font))
     }
 
     fn label_width(&self, font: f64) -> Result<u32, ReportError> {
@@ -181,6 +194,11 @@ impl Grid {
         }
         Ok(wrapped)
     }
+}
+
+/// Room of a title over columns from `start` to `end`: it may lean into the gaps beside them.
+fn title_width(start: u32, end: u32, gap: u32) -> f64 {
+    f64::from(end - start) + f64::from(gap) * 0.8
 }
 
 /// Breaks text at spaces into lines of at most `width`; a word that is too long is cut.

@@ -3,11 +3,14 @@
 mod comparison;
 mod compose;
 mod progress;
+mod references;
 mod sheets;
+mod shown;
 
 pub use comparison::comparison_grid;
 pub use compose::{Grid, GridRow, Head, Tile};
 pub use progress::progress_strip;
+pub use references::{reference_comparison_grid, reference_grid};
 pub use sheets::sheet_grid;
 
 use crate::records::RunFolder;

@@ -3,7 +3,8 @@
 use super::html::{escape, table};
 use crate::records::RunFolder;
 use crate::render::ReportInput;
-use crate::tables::{TextTable, duration, state_word, thousands, unfinished};
+use crate::results::Results;
+use crate::tables::{duration, state_word, thousands, unfinished};
 
 /// A picture of the report.
 #[derive(Debug, Clone)]
@@ -31,10 +32,7 @@ pub(crate) struct RunDetail {
 pub(crate) struct Page<'a> {
     pub input: &'a ReportInput,
     pub runs: &'a [RunFolder],
-    pub main: &'a TextTable,
-    pub verdicts: Option<&'a TextTable>,
-    pub tasks: &'a [TextTable],
-    pub run_table: &'a TextTable,
+    pub results: &'a Results,
     pub plots: &'a [Picture],
     pub figures: &'a [Picture],
     pub details: &'a [RunDetail],
@@ -60,12 +58,14 @@ pub(crate) fn page(page: &Page<'_>) -> String {
     if page.runs.is_empty() {
         html += "<p>There are no runs to report.</p>\n";
     } else {
-        html += &table(page.main, "results");
-        html += "<p class=\"dim\">The tables as files: <a href=\"table.md\">Markdown</a>, \
-                 <a href=\"table.tex\">LaTeX</a>, <a href=\"table.csv\">CSV</a>.</p>\n";
+        html += &results(page.results);
     }
-    if let Some(verdicts) = page.verdicts {
-        html += &format!("<h2 id=\"verdicts\">Verdicts</h2>\n{}", table(verdicts, "verdicts"));
+    if has_verdicts(page) {
+        html += "<h2 id=\"verdicts\">Verdicts</h2>\n";
+        for comparison in &page.results.comparisons {
+            let id = format!("verdicts-{}", comparison.key);
+            html += &comparison.verdicts.iter().map(|verdicts| table(verdicts, &id)).collect::<String>();
+        }
     }
     if !page.figures.is_empty() {
         html += "<h2 id=\"samples\">Samples</h2>\n";
@@ -75,14 +75,14 @@ pub(crate) fn page(page: &Page<'_>) -> String {
         html += "<h2 id=\"plots\">Plots</h2>\n";
         html += &page.plots.iter().map(|p| picture(p, false)).collect::<String>();
     }
-    if !page.tasks.is_empty() {
+    if !page.results.tasks.is_empty() {
         html += "<h2 id=\"tasks\">Per task</h2>\n";
-        for (index, tasks) in page.tasks.iter().enumerate() {
+        for (index, tasks) in page.results.tasks.iter().enumerate() {
             html += &table(tasks, &format!("tasks-{index}"));
         }
     }
     if !page.runs.is_empty() {
-        html += &format!("<h2 id=\"runs\">Runs</h2>\n{}", table(page.run_table, "runs"));
+        html += &format!("<h2 id=\"runs\">Runs</h2>\n{}", table(&page.results.runs, "runs"));
         html += "<p class=\"dim\">Also as <a href=\"runs.csv\">CSV</a>.</p>\n";
         for (run, detail) in page.runs.iter().zip(page.details) {
             html += &run_section(run, detail);
@@ -91,6 +91,34 @@ pub(crate) fn page(page: &Page<'_>) -> String {
     html += "</main>\n<footer>Made by harness from the records of the runs. Every number is read from them; nothing \
              on this page is fetched from elsewhere.</footer>\n</body>\n</html>\n";
     html
+}
+
+fn has_verdicts(page: &Page<'_>) -> bool {
+    page.results.comparisons.iter().any(|comparison| comparison.verdicts.is_some())
+}
+
+/// Published tables in their own shape, all numbers, and where the files are.
+fn results(results: &Results) -> String {
+    let files = |what: &str, stem: &str| {
+        format!(
+            "<p class=\"dim\">{what}: <a href=\"{stem}.md\">Markdown</a>, <a href=\"{stem}.tex\">LaTeX</a>, \
+             <a href=\"{stem}.csv\">CSV</a>.</p>\n"
+        )
+    };
+    let mut html = String::new();
+    for comparison in &results.comparisons {
+        if let Some(own) = &comparison.table {
+            html += &table(own, &comparison.key);
+            if results.comparisons.len() > 1 {
+                html += &files("This table as a file", &comparison.key);
+            }
+        }
+    }
+    if !html.is_empty() {
+        html += "<h3>All final numbers</h3>\n";
+    }
+    html += &table(&results.all, "results");
+    html + &files("The tables as files", "table")
 }
 
 /// Experiment, profile, runs, period.
@@ -116,10 +144,10 @@ fn facts(page: &Page<'_>) -> String {
 fn navigation(page: &Page<'_>) -> String {
     let parts = [
         ("results", "Results", true),
-        ("verdicts", "Verdicts", page.verdicts.is_some()),
+        ("verdicts", "Verdicts", has_verdicts(page)),
         ("samples", "Samples", !page.figures.is_empty()),
         ("plots", "Plots", !page.plots.is_empty()),
-        ("tasks", "Per task", !page.tasks.is_empty()),
+        ("tasks", "Per task", !page.results.tasks.is_empty()),
         ("runs", "Runs", !page.runs.is_empty()),
     ];
     let links: String = parts

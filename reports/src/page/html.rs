@@ -20,36 +20,16 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// A table with its caption, footnotes and legend. `id` makes footnote links unique on the page.
 pub(crate) fn table(table: &TextTable, id: &str) -> String {
-    let mut html = format!("<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead>\n", escape(&table.caption));
-    if table.groups.iter().any(|(name, _)| !name.is_empty()) {
-        html += "<tr class=\"groups\">";
-        for (name, span) in &table.groups {
-            html += &format!("<th colspan=\"{span}\">{}</th>", escape(name));
+    let mut html = String::new();
+    if table.stacked {
+        for (index, (name, columns)) in table.blocks().iter().enumerate() {
+            let caption = if index == 0 { table.caption.as_str() } else { "" };
+            let groups = [(String::new(), table.text_columns), (name.to_string(), columns.len() - table.text_columns)];
+            html += &block(table, id, caption, &groups, columns);
         }
-        html += "</tr>\n";
+    } else {
+        html += &block(table, id, &table.caption, &table.groups, &(0..table.header.len()).collect::<Vec<_>>());
     }
-    html += "<tr>";
-    for (column, name) in table.header.iter().enumerate() {
-        let class = if column < table.text_columns { " class=\"text\"" } else { "" };
-        html += &format!("<th{class} scope=\"col\">{}</th>", header(name));
-    }
-    html += "</tr>\n</thead>\n<tbody>\n";
-    for row in &table.rows {
-        match row {
-            TextRow::Section(name) => {
-                let span = table.header.len();
-                html += &format!("<tr class=\"section\"><td colspan=\"{span}\">{}</td></tr>\n", escape(name));
-            }
-            TextRow::Cells(cells) => {
-                html += "<tr>";
-                for (column, content) in cells.iter().enumerate() {
-                    html += &cell(content, column < table.text_columns, id);
-                }
-                html += "</tr>\n";
-            }
-        }
-    }
-    html += "</tbody></table></div>\n";
     if !table.footnotes.is_empty() {
         html += "<ol class=\"notes\">\n";
         for (index, note) in table.footnotes.iter().enumerate() {
@@ -65,6 +45,44 @@ pub(crate) fn table(table: &TextTable, id: &str) -> String {
         html += "</ul>\n";
     }
     html
+}
+
+/// Some columns as one table.
+fn block(table: &TextTable, id: &str, caption: &str, groups: &[(String, usize)], columns: &[usize]) -> String {
+    let mut html = String::from("<div class=\"scroll\"><table>\n");
+    if !caption.is_empty() {
+        html += &format!("<caption>{}</caption>\n", escape(caption));
+    }
+    html += "<thead>\n";
+    if groups.iter().any(|(name, _)| !name.is_empty()) {
+        html += "<tr class=\"groups\">";
+        for (name, span) in groups {
+            html += &format!("<th colspan=\"{span}\">{}</th>", escape(name));
+        }
+        html += "</tr>\n";
+    }
+    html += "<tr>";
+    for column in columns {
+        let class = if *column < table.text_columns { " class=\"text\"" } else { "" };
+        html += &format!("<th{class} scope=\"col\">{}</th>", header(&table.header[*column]));
+    }
+    html += "</tr>\n</thead>\n<tbody>\n";
+    for row in &table.rows {
+        match row {
+            TextRow::Section(name) => {
+                let span = columns.len();
+                html += &format!("<tr class=\"section\"><td colspan=\"{span}\">{}</td></tr>\n", escape(name));
+            }
+            TextRow::Cells(cells) => {
+                html += "<tr>";
+                for column in columns {
+                    html += &cell(&cells[*column], *column < table.text_columns, id);
+                }
+                html += "</tr>\n";
+            }
+        }
+    }
+    html + "</tbody></table></div>\n"
 }
 
 /// An arrow stays with its word.

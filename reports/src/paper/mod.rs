@@ -2,4 +2,7 @@
 
 mod published;
 
-pub use published::{Certainty, Published, PublishedTable, TABLES, Tolerance, published_table};
+pub use published::{
+    Certainty, Figures, Note, Numbers, Outputs, Published, PublishedRow, PublishedTable, REAL, Requirement, TABLES,
+    TaskNumbers, Tolerance, Unknown, published_table,
+};

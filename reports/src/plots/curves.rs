@@ -87,9 +87,9 @@ pub fn evaluation_curves(runs: &[RunFolder], rows: &[Row]) -> Result<Option<Figu
             let all = evaluation_rows(&run.evaluations).map_err(ReportError::frame(run.path.display()))?;
             let mut mine: BTreeMap<Subject, Points> = BTreeMap::new();
             for e in all.iter().filter(|e| e.task == "mean" && !is_control(e, &all)) {
-                if let Some(value) = e.value {
+                if let (Some(value), Some(guidance)) = (e.value, Guidance::of_mode(&e.mode)) {
                     let order = metric_name(&e.metric).order();
-                    let subject = (Guidance::of_mode(&e.mode), order, e.metric.clone(), e.protocol.clone());
+                    let subject = (guidance, order, e.metric.clone(), e.protocol.clone());
                     mine.entry(subject).or_default().push((e.iteration as f64, value));
                 }
             }

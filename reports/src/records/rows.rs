@@ -22,9 +22,10 @@ pub struct MetricRow {
 pub struct EvaluationRow {
     /// Iterations finished when the networks were evaluated.
     pub iteration: u64,
-    /// `latent`, `reference` or `label` (configurations without a code).
+    /// `latent`, `reference`, `label` (configurations without a code) or `real` (nothing was translated: the training images
+    /// of a domain against its validation images).
     pub mode: String,
-    /// `{source}2{target}`, or `mean` over tasks.
+    /// `{source}2{target}`, in mode `real` the domain, or `mean` over tasks.
     pub task: String,
     /// `lpips`, `fd_alexnet`, `fid_768`, `fid`, … One name means one quantity.
     pub metric: String,
@@ -51,7 +52,7 @@ pub struct EvaluationRow {
 pub struct EventRow {
     /// UTC, RFC 3339.
     pub time: String,
-    /// `started`, `resumed`, `checkpoint`, `evaluated`, `warning`, `interrupted`, `failed`, `finished`.
+    /// `started`, `resumed`, `weights`, `checkpoint`, `evaluated`, `warning`, `interrupted`, `failed`, `finished`.
     pub kind: String,
     /// One line for people.
     pub message: String,

@@ -1,9 +1,11 @@
 //! The main table: ours beside the published numbers.
 
+use super::judge::{Judgement, judged_column};
 use super::metric::{Better, decimals, metric_name};
+use super::rows::Row;
 use super::summary::{Cell, Column, Estimate, Guidance, Summary, unfinished};
 use super::text::{TextCell, TextRow, TextTable};
-use super::verdict::{Judgement, Verdict, judged_column, legend, published_text};
+use super::verdict::{Verdict, legend, published_text};
 use crate::paper::PublishedTable;
 use crate::records::RunFolder;
 
@@ -15,7 +17,7 @@ enum Shown {
     Published(&'static str),
 }
 
-/// Builds the main table. Published columns stand directly behind the column they are held against.
+/// Builds the table of all final numbers. Columns of a published table of one data set stand directly behind the column they are held against.
 pub fn comparison_table(
     runs: &[RunFolder],
     summary: &Summary,
@@ -23,10 +25,11 @@ pub fn comparison_table(
     judgements: &[Judgement],
 ) -> TextTable {
     let shown = arrange(summary, published);
+    let guidance = published.map_or(Guidance::Latent, |table| table.guidance);
     let mut table = TextTable {
         caption: published
             .map_or("Final evaluation".into(), |p| format!("Ours beside the published table: {}", p.source)),
-        groups: groups(summary, &shown),
+        groups: groups(summary, &shown, guidance),
         header: std::iter::once("Method".to_string()).chain(shown.iter().map(|s| header(summary, s))).collect(),
         text_columns: 1,
         ..TextTable::default()
@@ -39,15 +42,7 @@ pub fn comparison_table(
             table.rows.push(TextRow::Section(format!("Data set {}", row.dataset)));
         }
         let mut name = TextCell::new(row.title());
-        if let Some(apart) = &row.apart {
-            name.notes.push(table.footnote(apart));
-        }
-        // Rows without any finished run say so in every cell, if there are any; others say it once, here.
-        if summary.columns.is_empty() || row.runs.iter().any(|run| runs[*run].finished()) {
-            for run in row.runs.iter().map(|run| &runs[*run]).filter(|run| !run.finished()) {
-                name.notes.push(table.footnote(&format!("left out: {}", unfinished(run))));
-            }
-        }
+        name.notes = row_notes(&mut table, runs, summary, row);
         let mut cells = vec![name];
         for show in &shown {
             cells.push(match show {
@@ -81,20 +76,33 @@ pub fn comparison_table(
     table
 }
 
+/// Footnotes of a row's name: why it is a row of its own, and which of its runs have no part in it.
+pub(super) fn row_notes(table: &mut TextTable, runs: &[RunFolder], summary: &Summary, row: &Row) -> Vec<usize> {
+    let mut notes: Vec<usize> = row.apart.iter().map(|apart| table.footnote(apart)).collect();
+    // Rows without any finished run say so in every cell, if there are any; others say it once, here.
+    if summary.columns.is_empty() || row.runs.iter().any(|run| runs[*run].finished()) {
+        for run in row.runs.iter().map(|run| &runs[*run]).filter(|run| !run.finished()) {
+            notes.push(table.footnote(&format!("left out: {}", unfinished(run))));
+        }
+    }
+    notes
+}
+
 /// Order of columns, with the published ones put in.
 fn arrange(summary: &Summary, published: Option<&PublishedTable>) -> Vec<Shown> {
     let mut shown = Vec::new();
     let metrics = ["lpips", "fid"];
     let judged: Vec<_> =
-        metrics.iter().map(|metric| published.and_then(|table| judged_column(summary, table, metric))).collect();
+        metrics.iter().map(|metric| published.and_then(|table| judged_column(summary, table, metric, None))).collect();
     let orphans = |shown: &mut Vec<Shown>| {
         if published.is_some() {
             shown.extend(metrics.iter().zip(&judged).filter(|(_, at)| at.is_none()).map(|(m, _)| Shown::Published(m)));
         }
     };
+    let guidance = published.map_or(Guidance::Latent, |table| table.guidance);
     let mut open = true;
     for (at, column) in summary.columns.iter().enumerate() {
-        if open && (column.guidance != Guidance::Latent || column.control) {
+        if open && (column.guidance > guidance || column.control) {
             orphans(&mut shown);
             open = false;
         }
@@ -109,20 +117,20 @@ fn arrange(summary: &Summary, published: Option<&PublishedTable>) -> Vec<Shown> 
     shown
 }
 
-fn group_name(column: &Column) -> String {
-    match (column.control, column.guidance) {
+fn group_name(guidance: Guidance, control: bool) -> String {
+    match (control, guidance) {
         (false, Guidance::Latent) => "Latent-guided".into(),
         (false, Guidance::Reference) => "Reference-guided".into(),
         (true, _) => "Control: one output per source".into(),
     }
 }
 
-fn groups(summary: &Summary, shown: &[Shown]) -> Vec<(String, usize)> {
+fn groups(summary: &Summary, shown: &[Shown], guidance: Guidance) -> Vec<(String, usize)> {
     let mut groups = vec![(String::new(), 1)];
     for show in shown {
         let name = match show {
-            Shown::Ours(at) => group_name(&summary.columns[*at]),
-            Shown::Published(_) => "Latent-guided".into(),
+            Shown::Ours(at) => group_name(summary.columns[*at].guidance, summary.columns[*at].control),
+            Shown::Published(_) => group_name(guidance, false),
         };
         match groups.last_mut() {
             Some((last, span)) if *last == name => *span += 1,
@@ -171,7 +179,7 @@ pub(crate) fn estimate_text(estimate: &Estimate, decimals: usize) -> String {
 
 /// Best among at least two rows of the same data set with as many outputs per source, none of them short of a seed: a
 /// Fréchet distance falls with the number of samples, and a seed that diverged is no seed to leave out.
-fn is_best(summary: &Summary, place: usize, at: usize) -> bool {
+pub(super) fn is_best(summary: &Summary, place: usize, at: usize) -> bool {
     let Some(better) = metric_name(&summary.columns[at].metric).better else { return false };
     let Some(mine) = summary.cells[place][at].estimate().filter(|e| e.without.is_none()) else { return false };
     let dataset = &summary.rows[place].dataset;
@@ -189,7 +197,7 @@ fn is_best(summary: &Summary, place: usize, at: usize) -> bool {
 }
 
 fn theirs(table: &mut TextTable, judgements: &[Judgement], place: usize, metric: &str) -> TextCell {
-    let judgement = judgements.iter().find(|j| j.row == place && j.metric == metric);
+    let judgement = judgements.iter().find(|j| j.row == Some(place) && j.metric == metric);
     let Some(judgement) = judgement else {
         return TextCell { notes: vec![table.footnote("not published for this row")], ..TextCell::new("–") };
     };

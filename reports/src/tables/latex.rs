@@ -3,12 +3,20 @@
 use super::text::{TextCell, TextRow, TextTable};
 use super::verdict::Verdict;
 
-/// Renders a `table` environment. Needs the packages `booktabs` and `amssymb`.
+/// Columns that fit a page at most; wider tables are reduced to its width.
+const COLUMNS: usize = 11;
+
+/// Renders a `table` environment. Needs the packages `booktabs` and `amssymb`, for wide tables `graphicx`.
 pub fn latex(table: &TextTable, label: &str) -> String {
     let columns: String = (0..table.header.len()).map(|c| if c < table.text_columns { 'l' } else { 'r' }).collect();
-    let mut text = String::from("% needs \\usepackage{booktabs} and \\usepackage{amssymb}\n");
+    let wide = table.header.len() > COLUMNS;
+    let packages = ["booktabs", "amssymb", "graphicx"].map(|name| format!("\\usepackage{{{name}}}"));
+    let mut text = format!("% needs {}\n", packages[..if wide { 3 } else { 2 }].join(" and "));
     text += "\\begin{table}\n  \\centering\n  \\small\n";
     text += &format!("  \\caption{{{}}}\n  \\label{{tab:{}}}\n", escape(&table.caption), slug(label));
+    if wide {
+        text += "  \\resizebox{\\linewidth}{!}{%\n";
+    }
     text += &format!("  \\begin{{tabular}}{{{columns}}}\n    \\toprule\n");
     text += &groups(table);
     let header: Vec<_> = table.header.iter().map(|name| escape(name)).collect();
@@ -28,7 +36,7 @@ pub fn latex(table: &TextTable, label: &str) -> String {
             }
         }
     }
-    text += "    \\bottomrule\n  \\end{tabular}\n";
+    text += &format!("    \\bottomrule\n  \\end{{tabular}}{}\n", if wide { "}" } else { "" });
     if !table.footnotes.is_empty() || !table.legend.is_empty() {
         text += "\n  \\par\\medskip\n  \\begin{minipage}{\\linewidth}\\footnotesize\n";
         for (index, note) in table.footnotes.iter().enumerate() {
@@ -101,6 +109,7 @@ pub(crate) fn escape(text: &str) -> String {
             '↑' => escaped += "$\\uparrow$",
             '↓' => escaped += "$\\downarrow$",
             '→' => escaped += "$\\rightarrow$",
+            'Δ' => escaped += "$\\Delta$",
             '≈' => escaped += "$\\approx$",
             '✓' => escaped += "$\\checkmark$",
             '✗' | '×' => escaped += "$\\times$",

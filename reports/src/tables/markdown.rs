@@ -9,14 +9,13 @@ pub fn markdown(table: &TextTable) -> String {
     if !table.caption.is_empty() {
         text += &format!("**{}**\n\n", escape(&table.caption));
     }
-    let named: Vec<(&str, Vec<usize>)> = groups(table);
+    let named = table.blocks();
     if named.is_empty() {
         text += &block(table, &(0..table.header.len()).collect::<Vec<_>>());
     }
     for (index, (name, columns)) in named.iter().enumerate() {
         let space = if index > 0 { "\n" } else { "" };
-        let columns: Vec<usize> = (0..table.text_columns).chain(columns.iter().copied()).collect();
-        text += &format!("{space}{}\n\n{}", escape(name), block(table, &columns));
+        text += &format!("{space}{}\n\n{}", escape(name), block(table, columns));
     }
     if !table.footnotes.is_empty() {
         text.push('\n');
@@ -31,19 +30,6 @@ pub fn markdown(table: &TextTable) -> String {
         }
     }
     text
-}
-
-/// Named groups with their columns.
-fn groups(table: &TextTable) -> Vec<(&str, Vec<usize>)> {
-    let mut first = 0;
-    let mut named = Vec::new();
-    for (name, span) in &table.groups {
-        if !name.is_empty() {
-            named.push((name.as_str(), (first..first + span).collect()));
-        }
-        first += span;
-    }
-    named
 }
 
 /// Some columns as one table.

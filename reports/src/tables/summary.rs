@@ -6,10 +6,15 @@ use crate::ReportError;
 use crate::records::{EvaluationRow, RunFolder, RunState, evaluation_frame, evaluation_rows};
 use polars::prelude::{Column as SeriesColumn, *};
 use polars::sql::SQLContext;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// Evaluation mode of rows about real images: the training images of a domain against its validation images.
+const REAL_MODE: &str = "real";
+
 /// What guided the translations of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Guidance {
     /// A latent code; for configurations without a code, the label alone.
     Latent,
@@ -18,9 +23,13 @@ pub enum Guidance {
 }
 
 impl Guidance {
-    /// The guidance under which an evaluation mode is listed.
-    pub fn of_mode(mode: &str) -> Self {
-        if mode == "reference" { Self::Reference } else { Self::Latent }
+    /// The guidance under which an evaluation mode is listed; `None` for real images, which nothing translated.
+    pub fn of_mode(mode: &str) -> Option<Self> {
+        match mode {
+            REAL_MODE => None,
+            "reference" => Some(Self::Reference),
+            _ => Some(Self::Latent),
+        }
     }
 
     /// `latent` or `reference`.
@@ -48,7 +57,9 @@ pub struct Column {
 impl Column {
     /// Whether an evaluation row is of this quantity, the number of outputs aside.
     fn holds(&self, row: &EvaluationRow) -> bool {
-        Guidance::of_mode(&row.mode) == self.guidance && row.metric == self.metric && row.protocol == self.protocol
+        Guidance::of_mode(&row.mode) == Some(self.guidance)
+            && row.metric == self.metric
+            && row.protocol == self.protocol
     }
 
     /// Whether the two differ in nothing but the protocol.
@@ -103,6 +114,24 @@ pub struct Summary {
     pub columns: Vec<Column>,
     /// `cells[row][column]`.
     pub cells: Vec<Vec<Cell>>,
+    /// Real images against real images, by data set, metric and protocol.
+    pub reals: Vec<RealImages>,
+}
+
+/// A distance between the training and the validation images of a data set, the mean over domains.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RealImages {
+    /// Data set key.
+    pub dataset: String,
+    /// Metric.
+    pub metric: String,
+    /// Protocol id.
+    pub protocol: String,
+    /// The distance.
+    pub cell: Cell,
+    /// Index of the run that measured it. It depends on the data set and the evaluation alone, so one run is as good as
+    /// another.
+    pub run: usize,
 }
 
 /// The rows of a run's last evaluation: those of its last evaluated iteration. Unfinished runs have none.
@@ -131,23 +160,20 @@ pub(crate) fn is_control(row: &EvaluationRow, all: &[EvaluationRow]) -> bool {
 /// # Errors
 /// [`ReportError::Frame`].
 pub fn summarise(runs: &[RunFolder], rows: Vec<Row>) -> Result<Summary, ReportError> {
-    let mut finals = Vec::new();
+    let (mut finals, mut reals) = (Vec::new(), Vec::new());
     for (place, row) in rows.iter().enumerate() {
         for run in &row.runs {
             let all = final_rows(&runs[*run])?;
-            for evaluation in all.iter().filter(|e| e.task == "mean") {
+            add_reals(&mut reals, &row.dataset, *run, &all);
+            for evaluation in all.iter().filter(|e| e.task == "mean" && Guidance::of_mode(&e.mode).is_some()) {
                 finals.push((place, *run, is_control(evaluation, &all), evaluation.clone()));
             }
         }
     }
     let mut columns: Vec<Column> = Vec::new();
     for (.., control, e) in &finals {
-        let column = Column {
-            guidance: Guidance::of_mode(&e.mode),
-            control: *control,
-            metric: e.metric.clone(),
-            protocol: e.protocol.clone(),
-        };
+        let Some(guidance) = Guidance::of_mode(&e.mode) else { continue };
+        let column = Column { guidance, control: *control, metric: e.metric.clone(), protocol: e.protocol.clone() };
         if !columns.contains(&column) {
             columns.push(column);
         }
@@ -169,8 +195,30 @@ pub fn summarise(runs: &[RunFolder], rows: Vec<Row>) -> Result<Summary, ReportEr
         .enumerate()
         .map(|(place, row)| columns.iter().map(|column| cell(runs, row, place, column, &finals, &pooled)).collect())
         .collect();
-    Ok(Summary { rows, columns, cells })
+    Ok(Summary { rows, columns, cells, reals })
 }
+
+/// Adds what a run's evaluation says about real images and no earlier run did. A value takes the place of a reason.
+fn add_reals(reals: &mut Vec<RealImages>, dataset: &str, run: usize, all: &[EvaluationRow]) {
+    for e in all.iter().filter(|e| e.task == "mean" && e.mode == REAL_MODE) {
+        let cell = match e.value {
+            Some(mean) => Cell::Value(Estimate { mean, std: None, ci: e.ci, n: 1, outputs: e.outputs, without: None }),
+            None => Cell::Missing(e.missing.clone().unwrap_or_else(|| NO_REASON.into())),
+        };
+        let of =
+            RealImages { dataset: dataset.into(), metric: e.metric.clone(), protocol: e.protocol.clone(), cell, run };
+        let same = |known: &&mut RealImages| {
+            (&known.dataset, &known.metric, &known.protocol) == (&of.dataset, &of.metric, &of.protocol)
+        };
+        match reals.iter_mut().find(same) {
+            Some(known) if known.cell.estimate().is_none() => *known = of,
+            Some(_) => {}
+            None => reals.push(of),
+        }
+    }
+}
+
+const NO_REASON: &str = "no value and no reason were recorded";
 
 type Final = (usize, usize, bool, EvaluationRow);
 type Key = (usize, Guidance, String, String, u64);
@@ -182,7 +230,7 @@ fn pool(finals: &[Final]) -> PolarsResult<BTreeMap<Key, Estimate>> {
     frame.with_column(SeriesColumn::new("place".into(), finals.iter().map(|f| f.0 as u64).collect::<Vec<_>>()))?;
     frame.with_column(SeriesColumn::new(
         "guidance".into(),
-        finals.iter().map(|f| Guidance::of_mode(&f.3.mode).word()).collect::<Vec<_>>(),
+        finals.iter().map(|f| Guidance::of_mode(&f.3.mode).map(Guidance::word)).collect::<Vec<_>>(),
     ))?;
     let mut context = SQLContext::new();
     context.register("evaluations", frame.lazy());
@@ -247,7 +295,7 @@ fn cell(
             return Cell::Value(Estimate { without, ..estimate.clone() });
         }
         let reason = finals.iter().filter(here).find_map(|f| f.3.missing.clone());
-        return Cell::Missing(reason.unwrap_or_else(|| "no value and no reason were recorded".into()));
+        return Cell::Missing(reason.unwrap_or_else(|| NO_REASON.into()));
     }
     Cell::Missing(absence(runs, row, place, column, finals))
 }
@@ -263,7 +311,7 @@ fn absence(runs: &[RunFolder], row: &Row, place: usize, column: &Column, finals:
     if mine.is_empty() {
         return "the run has no evaluation".into();
     }
-    let same_mode: Vec<_> = mine.iter().filter(|f| Guidance::of_mode(&f.3.mode) == column.guidance).collect();
+    let same_mode: Vec<_> = mine.iter().filter(|f| Guidance::of_mode(&f.3.mode) == Some(column.guidance)).collect();
     if same_mode.is_empty() {
         return match column.guidance {
             Guidance::Reference => "the configuration has no reference-guided mode".into(),

@@ -6,26 +6,37 @@ use super::rows::Row;
 use super::summary::{Estimate, Guidance, final_rows, is_control, unfinished};
 use super::text::{TextCell, TextRow, TextTable};
 use crate::ReportError;
+use crate::paper::{Certainty, PublishedTable, TaskNumbers};
 use crate::records::RunFolder;
 use std::collections::BTreeMap;
 
-/// What a per-task table is about: guidance, place of the metric, metric and protocol.
-type Subject = (Guidance, usize, String, String);
+/// What a per-task table is about: guidance, place of the metric, metric, protocol, and place of the data set, since
+/// tasks are between its domains.
+type Subject = (Guidance, usize, String, String, usize);
 
-/// One table per guidance, metric and protocol: rows are variants, columns tasks and their mean. Controls with one
-/// output are left out.
+/// One table per guidance, metric, protocol and data set: rows are variants, columns tasks and their mean. Controls with one
+/// output are left out. Where `published` has numbers per task under the same protocol, they follow the row they belong
+/// to.
 ///
 /// # Errors
 /// [`ReportError::Frame`].
-pub fn task_tables(runs: &[RunFolder], rows: &[Row]) -> Result<Vec<TextTable>, ReportError> {
+pub fn task_tables(
+    runs: &[RunFolder],
+    rows: &[Row],
+    published: &[PublishedTable],
+) -> Result<Vec<TextTable>, ReportError> {
     let mut values: BTreeMap<Subject, BTreeMap<(usize, String), Vec<f64>>> = BTreeMap::new();
     let mut reasons: BTreeMap<(Subject, usize), String> = BTreeMap::new();
+    let mut datasets: Vec<&str> = rows.iter().map(|row| row.dataset.as_str()).collect();
+    datasets.dedup();
     for (place, row) in rows.iter().enumerate() {
+        let dataset = datasets.iter().position(|dataset| *dataset == row.dataset).unwrap_or_default();
         for run in &row.runs {
             let all = final_rows(&runs[*run])?;
             for e in all.iter().filter(|e| !is_control(e, &all)) {
                 let order = metric_name(&e.metric).order();
-                let subject = (Guidance::of_mode(&e.mode), order, e.metric.clone(), e.protocol.clone());
+                let Some(guidance) = Guidance::of_mode(&e.mode) else { continue };
+                let subject = (guidance, order, e.metric.clone(), e.protocol.clone(), dataset);
                 match (e.value, &e.missing) {
                     (Some(value), _) => {
                         values.entry(subject).or_default().entry((place, e.task.clone())).or_default().push(value);
@@ -38,13 +49,14 @@ pub fn task_tables(runs: &[RunFolder], rows: &[Row]) -> Result<Vec<TextTable>, R
             }
         }
     }
+    let material = Material { runs, rows, datasets: &datasets, published };
     let mut tables = Vec::new();
     for (subject, cells) in &values {
         let tasks = task_order(runs, rows, cells);
         if tasks.iter().all(|task| task == "mean") {
             continue;
         }
-        tables.push(one(runs, rows, subject, cells, &tasks, &reasons));
+        tables.push(one(&material, subject, cells, &tasks, &reasons));
     }
     Ok(tables)
 }
@@ -74,33 +86,39 @@ fn task_order(runs: &[RunFolder], rows: &[Row], cells: &BTreeMap<(usize, String)
     tasks
 }
 
+/// What all per-task tables are made from.
+struct Material<'a> {
+    runs: &'a [RunFolder],
+    rows: &'a [Row],
+    datasets: &'a [&'a str],
+    published: &'a [PublishedTable],
+}
+
 fn one(
-    runs: &[RunFolder],
-    rows: &[Row],
+    Material { runs, rows, datasets, published }: &Material<'_>,
     subject: &Subject,
     cells: &BTreeMap<(usize, String), Vec<f64>>,
     tasks: &[String],
     reasons: &BTreeMap<(Subject, usize), String>,
 ) -> TextTable {
-    let (guidance, _, metric, protocol) = subject;
+    let (guidance, _, metric, protocol, dataset) = subject;
     let name = metric_name(metric);
+    let on = if datasets.len() > 1 { format!(" on {}", datasets[*dataset]) } else { String::new() };
     let mut table = TextTable {
-        caption: format!("{} per task, {}-guided (protocol {protocol})", name.header(), guidance.word()),
+        caption: format!("{} per task{on}, {}-guided (protocol {protocol})", name.header(), guidance.word()),
         header: std::iter::once("Method".to_string()).chain(tasks.iter().map(|t| arrow(runs, t))).collect(),
         text_columns: 1,
         ..TextTable::default()
     };
     let decimals = decimals(metric, cells.values().flatten().copied());
-    let several = rows.iter().any(|row| row.dataset != rows[0].dataset);
-    for (place, row) in rows.iter().enumerate() {
+    for (place, row) in rows.iter().enumerate().filter(|(_, row)| row.dataset == datasets[*dataset]) {
         let unfinished_run = row.runs.iter().map(|run| &runs[*run]).find(|run| !run.finished());
         let reason = reasons.get(&(subject.clone(), place)).cloned().or_else(|| unfinished_run.map(unfinished));
         // A configuration that does not have this mode has no row.
         if reason.is_none() && !cells.keys().any(|(at, _)| *at == place) {
             continue;
         }
-        let title = if several { format!("{}, {}", row.title(), row.dataset) } else { row.title() };
-        let mut line = vec![TextCell::new(title)];
+        let mut line = vec![TextCell::new(row.title())];
         for task in tasks {
             line.push(match cells.get(&(place, task.clone())) {
                 Some(values) => TextCell::new(estimate_text(&estimate(values), decimals)),
@@ -111,8 +129,29 @@ fn one(
             });
         }
         table.rows.push(TextRow::Cells(line));
+        for of in published.iter().filter(|of| of.guidance == *guidance && of.has_protocol(metric, protocol)) {
+            let numbers = of.numbers(&row.variant, &row.dataset).filter(|_| metric == "fid" && row.ordinal == 1);
+            if let Some(numbers) = numbers.and_then(|numbers| numbers.fid_tasks.as_ref()) {
+                let line = published_line(&mut table, numbers, tasks, decimals);
+                table.rows.push(TextRow::Cells(line));
+            }
+        }
     }
     table
+}
+
+/// Published numbers of some tasks.
+fn published_line(table: &mut TextTable, numbers: &TaskNumbers, tasks: &[String], decimals: usize) -> Vec<TextCell> {
+    let note = table.footnote(&match numbers.certainty {
+        Certainty::ThirdParty => format!("measured with the published networks by others: {}", numbers.source),
+        Certainty::Confirmed | Certainty::Recalled => numbers.source.clone(),
+    });
+    let mut line = vec![TextCell { notes: vec![note], ..TextCell::new("published") }];
+    line.extend(tasks.iter().map(|task| {
+        let mark = numbers.certainty.mark();
+        TextCell::new(numbers.values.get(task).map_or("–".into(), |value| format!("{value:.decimals$}{mark}")))
+    }));
+    line
 }
 
 /// `cat2dog` as `cat → dog`, if both are domains of a run.

@@ -9,6 +9,8 @@ pub struct TextTable {
     pub caption: String,
     /// Headers that span columns, with their spans; they cover all columns. May be empty.
     pub groups: Vec<(String, usize)>,
+    /// Whether the groups are better read one under another than side by side, where there is a choice.
+    pub stacked: bool,
     /// Column headers.
     pub header: Vec<String>,
     /// How many columns at the left are text; the others are numbers.
@@ -51,6 +53,19 @@ impl TextCell {
 }
 
 impl TextTable {
+    /// Named groups with the columns to show for each as a table of its own: the text at the left, then its columns.
+    pub(crate) fn blocks(&self) -> Vec<(&str, Vec<usize>)> {
+        let mut first = 0;
+        let mut named = Vec::new();
+        for (name, span) in &self.groups {
+            if !name.is_empty() {
+                named.push((name.as_str(), (0..self.text_columns).chain(first..first + span).collect()));
+            }
+            first += span;
+        }
+        named
+    }
+
     /// The index of a footnote, added if it is new.
     pub fn footnote(&mut self, text: &str) -> usize {
         match self.footnotes.iter().position(|known| known == text) {

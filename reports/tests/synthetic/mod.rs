@@ -9,17 +9,24 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 pub const DOMAINS: [&str; 3] = ["disc", "square", "triangle"];
-pub const LABELS: [(&str, &str); 6] = [
+/// The ablation, then the methods of Tables 2 and 3.
+pub const LABELS: [(&str, &str); 10] = [
     ("A", "Baseline StarGAN"),
     ("B", "+ Multi-task discriminator"),
     ("C", "+ Tuning (e.g. R1 regularization)"),
     ("D", "+ Latent code injection"),
     ("E", "+ Replace (D) with style code"),
     ("F", "+ Diversity regularization"),
+    ("munit", "MUNIT"),
+    ("drit", "DRIT"),
+    ("msgan", "MSGAN"),
+    ("stargan_v2", "StarGAN v2"),
 ];
-const FD: [f64; 6] = [131.4, 124.9, 88.2, 61.7, 47.3, 39.8];
+/// Places of the methods in [`LABELS`].
+pub const METHODS: std::ops::Range<usize> = 6..10;
+const FD: [f64; 10] = [131.4, 124.9, 88.2, 61.7, 47.3, 39.8, 71.2, 93.5, 66.0, 38.1];
 #[allow(clippy::approx_constant, reason = "a made-up metric, not 1/π")]
-const LPIPS: [f64; 6] = [0.0, 0.0, 0.0, 0.083, 0.221, 0.318];
+const LPIPS: [f64; 10] = [0.0, 0.0, 0.0, 0.083, 0.221, 0.318, 0.302, 0.161, 0.288, 0.331];
 const SEPARATOR: [u64; 3] = [73, 37, 11];
 
 /// What to make. `..Run::of(place)` fills in the rest.
@@ -40,6 +47,10 @@ pub struct Run {
     pub procedure: String,
     pub closed: bool,
     pub sheets: bool,
+    /// Whether it takes reference images.
+    pub references: bool,
+    /// Distance of real images to real images, if it was measured.
+    pub real: Option<f64>,
 }
 
 impl Run {
@@ -60,6 +71,31 @@ impl Run {
             procedure: "stargan-v2".into(),
             closed: true,
             sheets: true,
+            references: place >= 4,
+            real: None,
+        }
+    }
+
+    /// A method of Tables 2 and 3 as the paper has it, with made-up numbers.
+    pub fn method(place: usize, dataset: &str, fid: f64, lpips: f64) -> Self {
+        Self {
+            dataset: dataset.into(),
+            profile: None,
+            image_size: 256,
+            iterations: 100_000,
+            iteration: 100_000,
+            fid: Some(fid),
+            lpips: Some(lpips),
+            sheets: false,
+            ..Self::of(place)
+        }
+    }
+
+    fn domains(&self) -> &'static [&'static str] {
+        match self.dataset.as_str() {
+            "celeba_hq" => &["female", "male"],
+            "afhq" => &["cat", "dog", "wild"],
+            _ => &DOMAINS,
         }
     }
 
@@ -70,7 +106,17 @@ impl Run {
     /// Writes the folder into `parent`.
     pub fn write(&self, parent: &Path) -> PathBuf {
         let (variant, label) = LABELS[self.place];
-        let digits = noise(&[self.place as u64, self.seed, self.r1_gamma.to_bits(), self.image_size]);
+        let mut key = vec![self.place as u64, self.seed, self.r1_gamma.to_bits(), self.image_size];
+        if METHODS.contains(&self.place) {
+            key.extend(self.dataset.bytes().map(u64::from));
+        }
+        let digits = noise(&key);
+        let faces = self.dataset != "afhq";
+        let method = match variant {
+            "munit" => "munit",
+            "drit" | "msgan" => "drit",
+            _ => "stargan_v2",
+        };
         let id = format!("{:08x}{}", (digits * f64::from(u32::MAX)) as u32, "0".repeat(56));
         let folder = parent.join(format!("{variant}-{}-s{}-{}", self.dataset, self.seed, &id[..8]));
         std::fs::create_dir_all(&folder).unwrap();
@@ -79,10 +125,13 @@ impl Run {
             "profile": self.profile, "seed": self.seed, "dataset": {"source": "shapes"},
             "settings": {
                 "train": {"image_size": self.image_size, "iterations": self.iterations, "batch_size": 8},
-                "loss": {"r1_gamma": self.r1_gamma},
+                "method": method,
+                "munit": {"base_channels": 64},
+                "drit": {"mode_seeking": variant == "msgan", "base_channels": 64},
+                "loss": {"r1_gamma": self.r1_gamma, "lambda_ds": if faces { 1.0 } else { 2.0 }},
                 "loader": {"workers": self.workers},
                 "evaluation": {"outputs": 10},
-                "generator": {"max_channels": 64, "w_hpf": 1},
+                "generator": {"max_channels": 64, "w_hpf": if faces { 1.0 } else { 0.0 }},
             },
         });
         json_file(
@@ -96,7 +145,7 @@ impl Run {
                 dataset: self.dataset.clone(),
                 profile: self.profile.clone(),
                 seed: self.seed,
-                domains: DOMAINS.map(String::from).to_vec(),
+                domains: self.domains().iter().map(ToString::to_string).collect(),
                 data_fingerprint: "d47af1".repeat(10) + "beef",
                 spec,
             },
@@ -151,7 +200,7 @@ impl Run {
             |kind: &str| EventRow { time: "2026-11-20T10:00:00Z".into(), kind: kind.into(), message: kind.into() };
         lines(&folder.join("events.jsonl"), &[event("started")]);
         if self.sheets {
-            for iteration in (100..=self.iteration).step_by(100) {
+            for iteration in (1..=6).map(|sixth| self.iterations * sixth / 6).filter(|i| *i <= self.iteration) {
                 self.write_sheets(folder, iteration);
             }
         }
@@ -188,15 +237,16 @@ impl Run {
         };
         let mut rows =
             vec![MetricRow { iteration: 0, name: "parameters/generator".into(), value: 412_345.0, seconds: 0.0 }];
-        for step in 1..=self.iteration / 5 {
-            let share = step as f64 * 5.0 / self.iterations as f64;
+        let every = (self.iterations / 120).max(1);
+        for step in 1..=self.iteration / every {
+            let share = (step * every) as f64 / self.iterations as f64;
             for (at, (name, start, end)) in names.iter().enumerate() {
                 let decay = (-5.0 * share).exp();
                 let shake = if name.contains("lambda") { 0.0 } else { 0.25 };
                 let base = if name.contains("lambda") { 1.0 - share } else { end + (start - end) * decay };
                 let value =
                     base * (1.0 + shake * (noise(&[self.place as u64, self.seed, step, at as u64]) - 0.5) * 2.0);
-                rows.push(MetricRow { iteration: step * 5, name: name.to_string(), value, seconds: share * 60.0 });
+                rows.push(MetricRow { iteration: step * every, name: name.to_string(), value, seconds: share * 60.0 });
             }
         }
         rows
@@ -204,26 +254,56 @@ impl Run {
 
     fn evaluations(&self) -> Vec<EvaluationRow> {
         let mut rows = Vec::new();
-        for iteration in [200, 400, 600].into_iter().filter(|i| *i <= self.iteration) {
-            let learnt = iteration as f64 / 600.0;
-            let modes: &[&str] = match self.place {
-                0..=2 => &["label"],
-                3 => &["latent"],
-                _ => &["latent", "reference"],
+        for third in 1..=3 {
+            let iteration = self.iterations * third / 3;
+            if iteration > self.iteration {
+                break;
+            }
+            let learnt = third as f64 / 3.0;
+            let modes: &[&str] = match (self.has_code(), self.references) {
+                (false, _) => &["label"],
+                (true, false) => &["latent"],
+                (true, true) => &["latent", "reference"],
             };
             for mode in modes {
                 self.evaluate(&mut rows, iteration, mode, learnt);
             }
+            self.evaluate_reals(&mut rows, iteration);
         }
         rows
+    }
+
+    /// Training against validation images, per domain.
+    fn evaluate_reals(&self, rows: &mut Vec<EvaluationRow>, iteration: u64) {
+        let Some(real) = self.real else { return };
+        let domains = self.domains();
+        let off = |place: usize| place as f64 - (domains.len() - 1) as f64 / 2.0;
+        let tasks = domains.iter().enumerate().map(|(place, domain)| (*domain, real + off(place)));
+        for (task, value) in tasks.chain([("mean", real)]) {
+            rows.push(EvaluationRow {
+                iteration,
+                mode: "real".into(),
+                task: task.into(),
+                metric: "fid".into(),
+                protocol: format!("fid/{}/native{}-bilinear299/u8/1a9a5a14", self.procedure, self.image_size),
+                value: Some(value),
+                missing: None,
+                ci: Some([value - 0.4, value + 0.4]),
+                n_real: 200,
+                n_fake: 20,
+                outputs: 1,
+            });
+        }
     }
 
     fn evaluate(&self, rows: &mut Vec<EvaluationRow>, iteration: u64, mode: &str, learnt: f64) {
         let jitter = |key: u64| 1.0 + 0.06 * (noise(&[self.place as u64, self.seed, iteration, key]) - 0.5);
         let worse = if mode == "reference" { 1.13 } else { 1.0 };
         let outputs = if self.has_code() { 10 } else { 1 };
+        let domains = self.domains();
+        let count = domains.len();
         let tasks: Vec<(usize, usize)> =
-            (0..3).flat_map(|s| (0..3).filter(move |t| *t != s).map(move |t| (s, t))).collect();
+            (0..count).flat_map(|s| (0..count).filter(move |t| *t != s).map(move |t| (s, t))).collect();
         let mut add = |task: String, metric: &str, value: Option<f64>, missing: Option<&str>, outputs: u64| {
             let protocol = match metric {
                 "lpips" => {
@@ -252,7 +332,7 @@ impl Run {
         let fd = FD[self.place] * worse * (1.6 - 0.6 * learnt);
         let lpips = self.lpips.unwrap_or(LPIPS[self.place] * learnt / worse);
         for (index, (s, t)) in tasks.iter().enumerate() {
-            let task = format!("{}2{}", DOMAINS[*s], DOMAINS[*t]);
+            let task = format!("{}2{}", domains[*s], domains[*t]);
             add(task.clone(), "fd_alexnet", Some(fd * jitter(index as u64) * (0.8 + 0.2 * *t as f64)), None, outputs);
             if self.has_code() {
                 add(task, "lpips", Some(lpips * jitter(20 + index as u64)), None, outputs);
@@ -272,7 +352,16 @@ impl Run {
             add("mean".into(), "lpips", None, Some("one output per source image: diversity is not defined"), 1);
         }
         match self.fid {
-            Some(fid) => add("mean".into(), "fid", Some(fid), None, outputs),
+            Some(fid) => {
+                let fid = if mode == "reference" && METHODS.contains(&self.place) { fid * 1.4 } else { fid };
+                if METHODS.contains(&self.place) {
+                    for (index, (s, t)) in tasks.iter().enumerate() {
+                        let task = format!("{}2{}", domains[*s], domains[*t]);
+                        add(task, "fid", Some(fid * jitter(index as u64) * (0.6 + 0.4 * *t as f64)), None, outputs);
+                    }
+                }
+                add("mean".into(), "fid", Some(fid), None, outputs);
+            }
             None => {
                 add("mean".into(), "fid", None, Some("no Inception weights: set evaluation.inception_weights"), outputs)
             }
@@ -280,8 +369,9 @@ impl Run {
     }
 
     fn write_sheets(&self, folder: &Path, iteration: u64) {
-        let learnt = iteration as f64 / 600.0;
-        let sources: Vec<(usize, usize)> = (0..12).map(|s| (s, s / 4)).collect();
+        let learnt = iteration as f64 / self.iterations as f64;
+        let count = self.domains().len();
+        let sources: Vec<(usize, usize)> = (0..4 * count).map(|s| (s, s / 4)).collect();
         let cell = |kind: &str, domain: usize, source: Option<usize>, index: Option<usize>| SheetCell {
             kind: kind.into(),
             domain: Some(domain),
@@ -290,17 +380,17 @@ impl Run {
         };
         let head: Vec<_> = sources.iter().map(|(s, d)| cell("source", *d, Some(*s), None)).collect();
         let mut cells = vec![head.clone()];
-        for target in 0..3 {
+        for target in 0..count {
             for latent in 0..if self.has_code() { 3 } else { 1 } {
                 let index = self.has_code().then_some(latent);
                 cells.push(sources.iter().map(|(s, _)| cell("translation", target, Some(*s), index)).collect());
             }
         }
         self.sheet(folder, iteration, if self.has_code() { "latent" } else { "label" }, cells, learnt);
-        if self.place >= 4 {
+        if self.references {
             let mut cells = vec![vec![SheetCell { kind: "blank".into(), ..SheetCell::default() }]];
             cells[0].extend(head.clone());
-            for target in 0..3 {
+            for target in 0..count {
                 for index in 0..2 {
                     let mut row = vec![cell("reference", target, None, Some(index))];
                     row.extend(sources.iter().map(|(s, _)| cell("translation", target, Some(*s), Some(index))));
@@ -309,7 +399,7 @@ impl Run {
             }
             self.sheet(folder, iteration, "reference", cells, learnt);
         }
-        let target = |domain: usize| (domain + 1) % 3;
+        let target = |domain: usize| (domain + 1) % count;
         let row = |kind: &str, domain: &dyn Fn(usize) -> usize| {
             sources.iter().map(|(s, d)| cell(kind, domain(*d), Some(*s), None)).collect::<Vec<_>>()
         };
