@@ -4,7 +4,7 @@ use super::inputs::random_batch;
 use super::summary::{Seconds, TrainFigures};
 use super::{BenchError, gemm_peak, memory};
 use crate::experiment::settings::RunSpec;
-use crate::methods::{self, Method};
+use crate::methods::{self, Frozen, Method};
 use crate::train::{TrainError, in_pool};
 use candle_core::Device;
 use harness_ops::flop;
@@ -41,12 +41,13 @@ pub fn train(bench: &TrainBench) -> Result<TrainFigures, BenchError> {
 
 fn measure(bench: &TrainBench) -> Result<TrainFigures, BenchError> {
     let (settings, device) = (&bench.spec.settings, &bench.device);
-    let built = methods::build(&bench.spec, bench.domains, device);
+    let built = methods::build_with(&bench.spec, bench.domains, Frozen::Random, device);
     let mut method = built.map_err(|source| TrainError::Build { action: "build", source })?;
     let mut iteration = 0;
     let mut step = |method: &mut dyn Method| -> Result<f64, BenchError> {
         let sizes = [settings.train.batch_size, settings.train.image_size, bench.domains];
-        let batch = random_batch(bench.spec.seed, iteration, sizes, device)
+        let draws = settings.method.draws(settings.train.sampling);
+        let batch = random_batch(bench.spec.seed, iteration, draws, sizes, device)
             .map_err(|source| BenchError::Tensor { action: "draw random images", source })?;
         let start = Instant::now();
         let stepped = method.step(iteration, &batch);

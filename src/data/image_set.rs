@@ -1,6 +1,6 @@
 //! A domain of a data set as images to measure.
 
-use super::tensors::resized_whole;
+use super::tensors::resized_to_square;
 use super::{DataSet, Split};
 use harness_eval::{DecodedTogether, Error, ImageBatches, ImageSet, Result};
 use image::RgbImage;
@@ -54,9 +54,7 @@ impl ImageSet for DomainImages {
         let failed = |error: super::DataError| Error::Image { name: self.name(index), problem: error.to_string() };
         let image = self.data.shared_image(self.split, self.domain, self.indices[index]).map_err(failed)?;
         let Some(size) = self.image_size else { return Ok((*image).clone()) };
-        let pixels = resized_whole(&image, size).map_err(failed)?;
-        let image = RgbImage::from_raw(size as u32, size as u32, pixels);
-        Ok(image.expect("invariant: size * size * 3 bytes"))
+        resized_to_square(&image, size).map_err(failed)
     }
 
     fn batches(&self, size: usize) -> Box<dyn ImageBatches + '_> {

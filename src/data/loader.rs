@@ -3,8 +3,8 @@
 use super::augment::Augmentation;
 use super::sampler::{Pick, Sampler};
 use super::{DataError, DataSet, Split};
-use crate::experiment::settings::Augment;
-use crate::methods::Batch;
+use crate::experiment::settings::{Augment, Draws};
+use crate::methods::{Batch, References};
 use candle_core::{Device, Tensor};
 use harness_ops::random::Key;
 use std::collections::BTreeMap;
@@ -17,8 +17,10 @@ use std::thread::JoinHandle;
 pub struct LoaderOptions {
     /// Side of the images in pixels.
     pub image_size: usize,
-    /// Images per batch.
+    /// Images per batch, or per domain.
     pub batch_size: usize,
+    /// What a batch is made of.
+    pub draws: Draws,
     /// Augmentation.
     pub augment: Augment,
     /// Training seed; with the iteration it decides every draw.
@@ -165,7 +167,7 @@ impl BatchMaker {
         let counts: Vec<usize> = (0..dataset.domains().len()).map(|d| dataset.len(Split::Train, d)).collect();
         let key = |purpose| Key::new(options.seed, purpose);
         BatchMaker {
-            sampler: Sampler::new(&counts, options.seed),
+            sampler: Sampler::new(&counts, options.seed, options.draws),
             source: key("augment.source"),
             reference: key("augment.reference"),
             partner: key("augment.partner"),
@@ -177,13 +179,16 @@ impl BatchMaker {
     fn batch(&self, iteration: u64) -> Result<Batch, DataError> {
         let picks = self.sampler.picks(iteration, self.options.batch_size);
         let domains = |picks: &[Pick]| picks.iter().map(|pick| pick.domain as u32).collect();
-        Ok(Batch {
-            x_src: self.images(&picks.sources, self.source, iteration)?,
-            y_src: domains(&picks.sources),
-            x_ref: self.images(&picks.references, self.reference, iteration)?,
-            x_ref2: self.images(&picks.partners, self.partner, iteration)?,
-            y_ref: domains(&picks.references),
-        })
+        let references = match self.options.draws {
+            Draws::Mixed(_) => Some(References {
+                x: self.images(&picks.references, self.reference, iteration)?,
+                x2: self.images(&picks.partners, self.partner, iteration)?,
+                y: domains(&picks.references),
+            }),
+            Draws::EveryDomain => None,
+        };
+        let x_src = self.images(&picks.sources, self.source, iteration)?;
+        Ok(Batch { x_src, y_src: domains(&picks.sources), references })
     }
 
     /// N×3×S×S in [-1, 1].
@@ -206,7 +211,7 @@ mod tests {
     use super::*;
     use crate::data::OpenOptions;
     use crate::data::tests::{encoded, gradient};
-    use crate::experiment::settings::{DataSource, Dataset};
+    use crate::experiment::settings::{DataSource, Dataset, Sampling};
     use image::ImageFormat;
     use std::time::{Duration, Instant};
 
@@ -219,6 +224,7 @@ mod tests {
         LoaderOptions {
             image_size: 16,
             batch_size: 3,
+            draws: Draws::Mixed(Sampling::Balanced),
             augment: Augment::default(),
             seed: 11,
             workers,
@@ -229,10 +235,8 @@ mod tests {
 
     fn values(batch: &Batch) -> (Vec<Vec<f32>>, Vec<Vec<u32>>) {
         let flat = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        (
-            vec![flat(&batch.x_src), flat(&batch.x_ref), flat(&batch.x_ref2)],
-            vec![batch.y_src.clone(), batch.y_ref.clone()],
-        )
+        let References { x, x2, y } = batch.references().unwrap();
+        (vec![flat(&batch.x_src), flat(x), flat(x2)], vec![batch.y_src.clone(), y.clone()])
     }
 
     #[test]
@@ -255,12 +259,21 @@ mod tests {
     #[test]
     fn a_batch_has_shape_and_range() {
         let batch = TrainLoader::new(shapes(), options(1, 0)).unwrap().next().unwrap();
-        for tensor in [&batch.x_src, &batch.x_ref, &batch.x_ref2] {
+        let References { x, x2, y } = batch.references().unwrap();
+        for tensor in [&batch.x_src, x, x2] {
             assert_eq!(tensor.dims(), [3, 3, 16, 16]);
             let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             assert!(values.iter().all(|v| (-1.0..=1.0).contains(v)) && values.iter().any(|&v| v > 0.5));
         }
-        assert!(batch.y_src.len() == 3 && batch.y_ref.iter().all(|&y| y < 3));
+        assert!(batch.y_src.len() == 3 && y.iter().all(|&y| y < 3));
+    }
+
+    #[test]
+    fn a_batch_of_every_domain_has_no_references() {
+        let batch = TrainLoader::new(shapes(), LoaderOptions { draws: Draws::EveryDomain, ..options(2, 0) });
+        let batch = batch.unwrap().next().unwrap();
+        assert_eq!((batch.x_src.dims(), batch.y_src), (&[9, 3, 16, 16][..], vec![0, 0, 0, 1, 1, 1, 2, 2, 2]));
+        assert!(batch.references.is_none());
     }
 
     #[test]

@@ -71,8 +71,18 @@ pub(super) fn fill_planes(pixels: &[u8], size: usize, flip: bool, planes: &mut [
     }
 }
 
+/// The image resized to `size`×`size` with Pillow's bilinear filter, as the official loaders do. Aspect ratios are not
+/// kept.
+///
+/// # Errors
+/// An image without pixels, or a size of 0.
+pub fn resized_to_square(image: &RgbImage, size: usize) -> Result<RgbImage, DataError> {
+    let pixels = resized_whole(image, size)?;
+    Ok(RgbImage::from_raw(size as u32, size as u32, pixels).expect("invariant: size * size * 3 bytes"))
+}
+
 /// The image resized to `size`×`size`, interleaved.
-pub(super) fn resized_whole(image: &RgbImage, size: usize) -> Result<Vec<u8>, DataError> {
+fn resized_whole(image: &RgbImage, size: usize) -> Result<Vec<u8>, DataError> {
     let whole = SourceBox { x: 0, y: 0, width: image.width() as usize, height: image.height() as usize };
     resized(image, whole, size)
 }

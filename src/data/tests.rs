@@ -1,7 +1,7 @@
 //! Data sets as a user meets them: good folders, broken folders, real photographs.
 
 use super::*;
-use crate::experiment::settings::{DataSource, Dataset};
+use crate::experiment::settings::{DataSource, Dataset, Draws, Sampling};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use std::fs;
 use std::io::Cursor;
@@ -244,6 +244,7 @@ fn real_photographs() {
         LoaderOptions {
             image_size: 64,
             batch_size: 4,
+            draws: Draws::Mixed(Sampling::Balanced),
             augment: Default::default(),
             seed: 1,
             workers: 2,
@@ -254,7 +255,7 @@ fn real_photographs() {
     .unwrap()
     .next()
     .unwrap();
-    assert_eq!(batch.x_ref2.dims(), [4, 3, 64, 64]);
+    assert_eq!(batch.references().unwrap().x2.dims(), [4, 3, 64, 64]);
 }
 
 /// `HARNESS_SHEET=FILE.png cargo test --release --lib shapes_sheet -- --ignored` draws a contact sheet: per domain a

@@ -30,6 +30,11 @@ pub fn adversarial_generator(kind: Adversarial, logits: &Variable) -> Result<Var
     }
 }
 
+/// Least squares (LSGAN; Mao et al. 2017): mean of (D − `target`)². Any shape → scalar.
+pub fn least_squares(logits: &Variable, target: f64) -> Result<Variable> {
+    mean_all(&sqr(&affine(logits, 1.0, -target)?)?)
+}
+
 /// R1 (Mescheder et al. 2018): ½ · mean over images of ‖∇D(x)‖². `gradient` N×3×S×S → scalar.
 pub fn r1_penalty(gradient: &Variable) -> Result<Variable> {
     affine(&mean_all(&sum_per_sample(&sqr(gradient)?)?)?, 0.5, 0.0)

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Parameters, optional average and optimiser of one network.
 #[derive(Debug)]
 pub struct Trained {
-    name: &'static str,
+    name: String,
     parameters: Parameters,
     average: Option<Parameters>,
     optimizer: Adam,
@@ -19,19 +19,19 @@ impl Trained {
     /// Starts from `parameters`; so does the average, if one is wanted. (The official code averages from another
     /// random initialisation, which makes the average of a short run noise.)
     pub fn new(
-        name: &'static str,
+        name: impl Into<String>,
         parameters: Parameters,
         averaged: bool,
         config: AdamConfig,
         learning_rate: f64,
     ) -> Result<Self> {
         let average = if averaged { Some(parameters.deep_copy()?) } else { None };
-        Ok(Self { name, parameters, average, optimizer: Adam::new(config), learning_rate })
+        Ok(Self { name: name.into(), parameters, average, optimizer: Adam::new(config), learning_rate })
     }
 
     /// Name of the network in checkpoints, for example `style_encoder`.
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Number of scalars.

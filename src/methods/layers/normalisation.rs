@@ -1,10 +1,12 @@
-//! Instance normalisation: with learned scale and shift, and with a style's (AdaIN). The leaky ReLU that follows is computed
-//! together with it.
+//! Instance normalisation, with learned scale and shift and with a style's (AdaIN), and layer normalisation. The leaky ReLU
+//! behind instance normalisation is computed together with it.
 
 use super::Linear;
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
-use harness_ops::{Declaration, Init, Variable, Weights, adaptive_instance_norm, instance_norm, narrow_channels};
+use harness_ops::{
+    Declaration, Init, Variable, Weights, adaptive_instance_norm, instance_norm, layer_norm, narrow_channels,
+};
 
 /// Instance normalisation with affine parameters, statistics of the image at hand.
 #[derive(Debug, Clone)]
@@ -69,5 +71,32 @@ impl AdaIn {
         let (gamma, beta) =
             (narrow_channels(&h, 0, self.channels)?, narrow_channels(&h, self.channels, self.channels)?);
         adaptive_instance_norm(x, &gamma, &beta, Some(self.slope))
+    }
+}
+
+/// MUNIT's layer normalisation: each sample by its mean and unbiased standard deviation over all channels and pixels, then
+/// a scale and a shift per channel.
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    name: String,
+    channels: usize,
+}
+
+impl LayerNorm {
+    /// For `channels` channels.
+    pub fn new(name: impl Into<String>, channels: usize) -> Self {
+        Self { name: name.into(), channels }
+    }
+
+    /// Adds its parameters: gamma from U(0, 1), beta 0, as in the official code.
+    pub fn declare(&self, out: &mut Vec<Declaration>) {
+        for (field, init) in [("gamma", Init::Range { low: 0.0, high: 1.0 }), ("beta", Init::Constant(0.0))] {
+            out.push(Declaration { name: format!("{}.{field}", self.name), shape: vec![self.channels], init });
+        }
+    }
+
+    /// N×C×H×W → N×C×H×W.
+    pub fn forward(&self, w: &Weights, x: &Variable) -> Result<Variable> {
+        layer_norm(x, w.get(&format!("{}.gamma", self.name))?, w.get(&format!("{}.beta", self.name))?)
     }
 }
