@@ -99,6 +99,15 @@ pub struct StepCase {
     pub max_channels: usize,
     pub batch: usize,
     pub lambda_ds: f64,
+    #[serde(default)]
+    pub w_hpf: f64,
+    /// With high-pass skips: by how much the last bias of the landmark network is below the rule's, so that its masks are
+    /// neither empty nor full.
+    #[serde(default)]
+    pub landmark_bias_lowered_by: f64,
+    /// With high-pass skips: the masks of the sources.
+    #[serde(default)]
+    pub masks: BTreeMap<String, Described>,
     pub parameters: BTreeMap<String, usize>,
     pub gradients_at_initial_weights: BTreeMap<String, Gradients>,
     pub iterations: Vec<BTreeMap<String, BTreeMap<String, f64>>>,

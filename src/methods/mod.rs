@@ -1,18 +1,28 @@
 //! The systems that can be trained. Training, evaluation and sampling see them only through [`Method`].
 
+mod build;
 pub mod discriminator;
 pub mod domains;
+pub mod drit;
 #[cfg(test)]
 mod golden;
 pub mod layers;
 pub mod losses;
+pub mod multi_scale;
+pub mod munit;
+pub mod objective;
+pub mod pairs;
+pub mod schedule;
 pub mod stargan;
 pub mod stargan_v2;
 mod trained;
+mod truncation;
 
-use crate::experiment::settings::RunSpec;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use std::collections::HashMap;
+
+pub use build::{BuildError, Frozen, build, build_with};
+pub use truncation::{MEAN_CODE_DRAWS, MeanCodes};
 
 /// Errors of networks and training steps.
 pub type Result<T> = std::result::Result<T, harness_ops::Error>;
@@ -26,9 +36,31 @@ pub enum Guidance<'a> {
     Latent(&'a Tensor),
     /// Reference images of the target domain, N×3×S×S in [-1, 1].
     Reference(&'a Tensor),
+    /// Codes as [`Method::codes`] gives them, N×code length, possibly mixed or truncated.
+    Code(&'a Tensor),
 }
 
-/// The kinds of [`Guidance`].
+impl<'a> Guidance<'a> {
+    /// The codes or images it consists of, one row per output.
+    pub fn tensor(&self) -> Option<&'a Tensor> {
+        match self {
+            Guidance::Label => None,
+            Guidance::Latent(rows) | Guidance::Reference(rows) | Guidance::Code(rows) => Some(rows),
+        }
+    }
+
+    /// The same kind with other rows; a label has none.
+    pub fn with<'b>(&self, rows: Option<&'b Tensor>) -> Guidance<'b> {
+        match (self, rows) {
+            (Guidance::Latent(_), Some(rows)) => Guidance::Latent(rows),
+            (Guidance::Reference(_), Some(rows)) => Guidance::Reference(rows),
+            (Guidance::Code(_), Some(rows)) => Guidance::Code(rows),
+            _ => Guidance::Label,
+        }
+    }
+}
+
+/// The kinds of [`Guidance`] that a method can be trained for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// [`Guidance::Label`].
@@ -50,19 +82,52 @@ impl Mode {
     }
 }
 
-/// Training images of one iteration (protocol: two independent balanced draws from the training split).
+/// Training images of one iteration.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// Source images, N×3×S×S in [-1, 1].
     pub x_src: Tensor,
-    /// Their domains, N.
+    /// Their domains, N. For methods of two domains, in order: first all of domain 0, then as many of domain 1, ….
     pub y_src: Vec<u32>,
-    /// Reference images, N×3×S×S in [-1, 1].
-    pub x_ref: Tensor,
-    /// Second reference images of the same domains, N×3×S×S in [-1, 1].
-    pub x_ref2: Tensor,
-    /// Domains of both references, N: the target domains.
-    pub y_ref: Vec<u32>,
+    /// Reference images; methods of two domains have none.
+    pub references: Option<References>,
+}
+
+/// Reference images of one iteration, drawn independently of the sources.
+#[derive(Debug, Clone)]
+pub struct References {
+    /// N×3×S×S in [-1, 1].
+    pub x: Tensor,
+    /// Second images of the same domains, N×3×S×S in [-1, 1].
+    pub x2: Tensor,
+    /// Domains of both, N: the target domains.
+    pub y: Vec<u32>,
+}
+
+impl Batch {
+    /// The reference images.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn references(&self) -> Result<&References> {
+        self.references.as_ref().ok_or_else(|| harness_ops::Error::Operands {
+            operation: "train",
+            problem: "a batch with reference images is needed, found one without".into(),
+        })
+    }
+
+    /// The same on another device.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn to_device(&self, device: &Device) -> Result<Self> {
+        let moved = |references: &References| {
+            let References { x, x2, y } = references;
+            Result::Ok(References { x: x.to_device(device)?, x2: x2.to_device(device)?, y: y.clone() })
+        };
+        let references = self.references.as_ref().map(moved).transpose()?;
+        Ok(Self { x_src: self.x_src.to_device(device)?, y_src: self.y_src.clone(), references })
+    }
 }
 
 /// A scalar of a training step, still on the device.
@@ -83,6 +148,11 @@ pub trait Method: Send {
     /// Returns scalars to log; the caller reads them only when it logs.
     fn step(&mut self, iteration: u64, batch: &Batch) -> Result<Losses>;
 
+    /// Whether it must know the domain of a source to translate it.
+    fn needs_source_domain(&self) -> bool {
+        false
+    }
+
     /// Translates `x` (N×3×S×S in [-1, 1]) from domains `y_src` to domains `y_trg` (N each) with the averaged weights
     /// where there are any. Returns N×3×S×S, not clamped. No gradients are recorded.
     fn translate(&self, x: &Tensor, y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor>;
@@ -94,6 +164,14 @@ pub trait Method: Send {
         Ok(Box::new(move |y_trg, guidance| self.translate(&x, &y_src, y_trg, guidance)))
     }
 
+    /// What `guidance` comes down to, as codes N×length that [`Guidance::Code`] takes back for the same target domains:
+    /// style codes of StarGAN v2. `None` if the system has no such code between guidance and image. Averaged weights
+    /// where there are any; no gradients are recorded.
+    fn codes(&self, y_trg: &[u32], guidance: Guidance) -> Result<Option<Tensor>> {
+        let _ = (y_trg, guidance);
+        Ok(None)
+    }
+
     /// The image the cycle loss compares with `x`: `translated` (output of [`Method::translate`]) taken back to `y_src`.
     fn reconstruct(&self, x: &Tensor, translated: &Tensor, y_src: &[u32], y_trg: &[u32]) -> Result<Tensor>;
 
@@ -103,11 +181,11 @@ pub trait Method: Send {
     /// Restores what [`Method::state`] gave. Errors name a missing or misshapen tensor.
     fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()>;
 
+    /// Networks that are used as they are, never trained, and the hashes of their weights' content.
+    fn frozen(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Networks and their parameter counts, in reporting order.
     fn parameter_counts(&self) -> Vec<(String, usize)>;
-}
-
-/// The system `spec` describes, with fresh weights, for `domains` domains.
-pub fn build(spec: &RunSpec, domains: usize, device: &Device) -> Result<Box<dyn Method>> {
-    Ok(Box::new(stargan_v2::StarganV2::new(spec, domains, DType::F32, device)?))
 }

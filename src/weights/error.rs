@@ -57,6 +57,18 @@ pub enum WeightsError {
         /// The network.
         network: Network,
     },
+    /// Nobody says which file to expect.
+    #[error(
+        "{} cannot be downloaded unseen, as the hash of the published file is not known: get {place}, then run \
+         `harness weights import wing.ckpt`; or name an address and what is there with --url and --sha256",
+        network.name()
+    )]
+    ByHand {
+        /// The network.
+        network: Network,
+        /// Where the file is published.
+        place: &'static str,
+    },
     /// A download failed.
     #[error("cannot download {url}: {problem}\n{advice}")]
     Download {
@@ -79,7 +91,8 @@ impl WeightsError {
             | Self::Unrecognised { .. }
             | Self::Tensors { .. }
             | Self::NoFolder
-            | Self::Bundled { .. } => true,
+            | Self::Bundled { .. }
+            | Self::ByHand { .. } => true,
             Self::Store(_) | Self::Download { .. } => false,
         }
     }

@@ -1,7 +1,8 @@
-//! Official files become ours: recognised by their tensors, checked, reduced to what the extractors use.
+//! Official files become ours: recognised by their tensors, checked, reduced to what is used of them.
 
 use super::source::Source;
-use super::{Network, WeightsError, file};
+use super::{Network, WeightsError, file, folder};
+use crate::store;
 use harness_eval::{BatchNormalization, TensorSpec};
 use harness_tensorfiles::pytorch::{Dtype, Tensor};
 use sha2::{Digest, Sha256};
@@ -17,34 +18,55 @@ pub struct Imported {
     pub path: PathBuf,
     /// Tensors in it.
     pub tensors: usize,
-    /// Tensors of the source that no extractor uses: classifiers and counters.
+    /// Tensors of the source that are not used: classifiers, counters, further stages.
     pub dropped: usize,
     /// Groups of tensors that the source lacks: the extractor cannot use its later taps, or its heads.
     pub groups_missing: usize,
     /// Hex SHA-256 of the source.
     pub sha256: String,
-    /// Whether the source is the published file.
-    pub is_official: bool,
+    /// Whether the source is the published file, where that file's hash is known.
+    pub is_official: Option<bool>,
+}
+
+/// Where a weights file is to be.
+#[derive(Debug, Clone, Copy)]
+pub enum Destination<'a> {
+    /// This file.
+    File(&'a Path),
+    /// The network's place in this folder of weights, which is made where it is missing.
+    Folder(&'a Path),
+}
+
+impl Destination<'_> {
+    fn path(self, network: Network) -> Result<PathBuf, WeightsError> {
+        match self {
+            Self::File(path) => Ok(path.to_owned()),
+            Self::Folder(folder) => {
+                store::create_dir(folder)?;
+                Ok(folder::path_in(folder, network))
+            }
+        }
+    }
 }
 
 /// A tensor of each known network.
 const INCEPTION: &str = "Conv2d_1a_3x3.conv.weight";
 const INCEPTION_FOLDED: &str = "Conv2d_1a_3x3.weight";
 const ALEXNET: [&str; 2] = ["features.0.weight", "lin0.model.1.weight"];
+const LANDMARKS: &str = "m0.coordconv.conv.weight";
 /// The classifier of Inception.
 const CLASSIFIER: &str = "fc.weight";
 
-/// Makes the weights file `path` of the file `source`: of `torch.save` in either container, or safetensors. The network is
+/// Makes the weights file `to` of the file `source`: of `torch.save` in either container, or safetensors. The network is
 /// recognised by its tensors; `network` says which it is where they do not.
 ///
 /// # Errors
 /// The source cannot be read, holds something else than tensors, is of no known network or of another than `network`, or
-/// lacks a tensor, or one has another shape or type or is not finite; then `path` is not touched. Or `path` cannot be
-/// written.
-pub fn import(source: &Path, path: &Path, network: Option<Network>) -> Result<Imported, WeightsError> {
+/// lacks a tensor, or one has another shape or type or is not finite; then nothing is written. Or `to` cannot be written.
+pub fn import(source: &Path, to: Destination, network: Option<Network>) -> Result<Imported, WeightsError> {
     let bytes =
         std::fs::read(source).map_err(|error| WeightsError::Unreadable { file: source.to_owned(), source: error })?;
-    import_bytes(source, bytes, path, network)
+    import_bytes(source, bytes, to, network)
 }
 
 /// As [`import`], of the content of `source`.
@@ -54,7 +76,7 @@ pub fn import(source: &Path, path: &Path, network: Option<Network>) -> Result<Im
 pub fn import_bytes(
     source: &Path,
     bytes: Vec<u8>,
-    path: &Path,
+    to: Destination,
     network: Option<Network>,
 ) -> Result<Imported, WeightsError> {
     let mut content = Source::read(source, &bytes)?;
@@ -63,11 +85,12 @@ pub fn import_bytes(
     let (network, normalization) = recognise(source, &content, network)?;
     let (tensors, groups_missing) = take(&mut content.tensors, network, normalization)
         .map_err(|problems| WeightsError::Tensors { file: source.to_owned(), network, problems })?;
-    let is_official = network.official().is_some_and(|official| official.sha256 == sha256);
+    let is_official = network.official().map(|official| official.sha256 == sha256);
+    let path = to.path(network)?;
     let name = source.file_name().unwrap_or_default().to_string_lossy();
     let (count, dropped) = (tensors.len(), content.tensors.len());
-    file::write(path, network, &name, &sha256, tensors)?;
-    Ok(Imported { network, path: path.to_owned(), tensors: count, dropped, groups_missing, sha256, is_official })
+    file::write(&path, network, &name, &sha256, tensors)?;
+    Ok(Imported { network, path, tensors: count, dropped, groups_missing, sha256, is_official })
 }
 
 /// Hex SHA-256.
@@ -89,6 +112,8 @@ fn recognise(
         (inception(source), BatchNormalization::Folded)
     } else if ALEXNET.into_iter().any(has) {
         (Some(Network::AlexnetLpips), BatchNormalization::Folded)
+    } else if has(LANDMARKS) {
+        (Some(Network::FaceLandmarks), BatchNormalization::Separate)
     } else {
         let mut names: Vec<&str> = source.tensors.keys().map(String::as_str).collect();
         names.sort_unstable();
@@ -103,8 +128,8 @@ fn recognise(
         (Some(found), Some(asked)) if found != asked => {
             Err(fail(format!("holds {}, and --network says {}", found.name(), asked.name())))
         }
-        (None, Some(Network::AlexnetLpips)) if is_inception => {
-            Err(fail("holds an Inception network, and --network says alexnet-lpips".into()))
+        (None, Some(asked @ (Network::AlexnetLpips | Network::FaceLandmarks))) if is_inception => {
+            Err(fail(format!("holds an Inception network, and --network says {}", asked.name())))
         }
         (Some(network), _) | (None, Some(network)) => Ok((network, normalization)),
         (None, None) => Err(fail(

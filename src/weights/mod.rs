@@ -1,4 +1,4 @@
-//! The weights of feature extractors: which there are, where they lie, and how official files become ours.
+//! The weights of networks that are not trained here, feature extractors and landmarks: which there are, where they lie, and how official files become ours.
 
 mod error;
 mod fetch;
@@ -12,6 +12,6 @@ mod status;
 pub use error::WeightsError;
 pub use fetch::{Fetch, Fetched, fetch};
 pub use folder::{find, folder, path_in};
-pub use import::{Imported, import, import_bytes};
+pub use import::{Destination, Imported, import, import_bytes};
 pub use network::{Network, Official};
 pub use status::{State, Status, status};

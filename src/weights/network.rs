@@ -1,9 +1,11 @@
 //! The networks whose weights the harness uses.
 
+use crate::methods::stargan_v2::landmarks::LandmarkNetwork;
 use clap::ValueEnum;
 use harness_eval::{BatchNormalization, Inception, Lpips, TensorSpec};
+use harness_ops::Declaration;
 
-/// A network that extracts features.
+/// A network that is used as its authors trained it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Network {
     /// The TensorFlow Inception of 2015-12-05 as pytorch-fid converted it: FID
@@ -15,6 +17,9 @@ pub enum Network {
     /// torchvision's AlexNet with the linear heads of LPIPS v0.1: LPIPS and fd_alexnet
     #[value(name = "alexnet-lpips")]
     AlexnetLpips,
+    /// The face landmark network of StarGAN v2 ("FAN", wing.ckpt): masks of the high-pass skips, generator.w_hpf
+    #[value(name = "face-landmarks")]
+    FaceLandmarks,
 }
 
 /// The file that a network's authors publish.
@@ -30,7 +35,7 @@ pub struct Official {
 
 impl Network {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Inception2015, Self::InceptionV3, Self::AlexnetLpips];
+    pub const ALL: [Self; 4] = [Self::Inception2015, Self::InceptionV3, Self::AlexnetLpips, Self::FaceLandmarks];
 
     /// `inception-2015` and so on: the name of the file, and the one in its metadata.
     pub fn name(self) -> &'static str {
@@ -38,6 +43,7 @@ impl Network {
             Self::Inception2015 => "inception-2015",
             Self::InceptionV3 => "inception-v3",
             Self::AlexnetLpips => "alexnet-lpips",
+            Self::FaceLandmarks => "face-landmarks",
         }
     }
 
@@ -52,6 +58,7 @@ impl Network {
             Self::Inception2015 => "FID as pytorch-fid defines it",
             Self::InceptionV3 => "FID as the official StarGAN v2 code takes it",
             Self::AlexnetLpips => "LPIPS, fd_alexnet",
+            Self::FaceLandmarks => "training and translating with generator.w_hpf",
         }
     }
 
@@ -70,6 +77,10 @@ impl Network {
                 "AlexNet: torchvision, which publishes it, is BSD-3-Clause; linear heads: LPIPS, BSD-2-Clause; trained on \
                  ImageNet"
             }
+            Self::FaceLandmarks => {
+                "none stated for the file; the official StarGAN v2 code, which publishes it, is CC BY-NC 4.0; the network is \
+                 from AdaptiveWingLoss, Apache-2.0; trained on WFLW"
+            }
         }
     }
 
@@ -78,7 +89,8 @@ impl Network {
         self == Self::AlexnetLpips
     }
 
-    /// The published file, for networks that are not bundled.
+    /// The published file, for networks that are not bundled, where its hash is known: no other file is downloaded
+    /// without being told which to expect.
     pub fn official(self) -> Option<Official> {
         match self {
             Self::Inception2015 => Some(Official {
@@ -92,8 +104,16 @@ impl Network {
                 sha256: "1a9a5a14f40645a370184bd54f4e8e631351e71399112b43ad0294a79da290c8",
                 bytes: None,
             }),
-            Self::AlexnetLpips => None,
+            Self::AlexnetLpips | Self::FaceLandmarks => None,
         }
+    }
+
+    /// Where to get the published file by hand, as its hash is not known.
+    pub fn by_hand(self) -> Option<&'static str> {
+        (self == Self::FaceLandmarks).then_some(
+            "wing.ckpt, which the official StarGAN v2 code (github.com/clovaai/stargan-v2) downloads with \
+             `bash download.sh wing` from https://www.dropbox.com/s/tjxpypwpt38926e/wing.ckpt?dl=1",
+        )
     }
 
     /// Classes of its classifier: what tells the two Inceptions apart, whose feature networks have the same tensors.
@@ -101,15 +121,22 @@ impl Network {
         match self {
             Self::Inception2015 => Some(1008),
             Self::InceptionV3 => Some(1000),
-            Self::AlexnetLpips => None,
+            Self::AlexnetLpips | Self::FaceLandmarks => None,
         }
     }
 
-    /// The tensors that its extractor takes, in groups that belong together.
+    /// The tensors that it takes, in groups that belong together.
     pub(super) fn tensors(self, normalization: BatchNormalization) -> Vec<Vec<TensorSpec>> {
         match self {
             Self::Inception2015 | Self::InceptionV3 => Inception::tensors(normalization),
             Self::AlexnetLpips => Lpips::tensors(),
+            Self::FaceLandmarks => {
+                let spec = |declaration: &Declaration| TensorSpec {
+                    key: declaration.name.clone(),
+                    shape: declaration.shape.clone(),
+                };
+                vec![LandmarkNetwork::declarations().iter().map(spec).collect()]
+            }
         }
     }
 }

@@ -15,8 +15,8 @@ pub(super) struct Source {
     pub(super) network: Option<String>,
 }
 
-/// Where programs that save more than a network put its tensors.
-const STATE_DICT: &str = "state_dict";
+/// Where programs that save more than a network put its tensors; official StarGAN v2 checkpoints, the landmark network's.
+const ENTRIES: [&str; 2] = ["state_dict", "fan"];
 
 impl Source {
     /// Reads the content of `file`.
@@ -30,8 +30,9 @@ impl Source {
     fn pytorch(bytes: &[u8]) -> harness_tensorfiles::Result<Self> {
         let mut object = pytorch::read_bytes(bytes)?;
         if let Object::Dict(items) = &mut object {
-            let named = |key: &Object| matches!(key, Object::Str(name) if name == STATE_DICT);
-            if let Some(at) = items.iter().position(|(key, _)| named(key)) {
+            let named = |key: &Object| matches!(key, Object::Str(name) if ENTRIES.contains(&name.as_str()));
+            let entry = items.iter().position(|(key, value)| named(key) && matches!(value, Object::Dict(_)));
+            if let Some(at) = entry {
                 object = items.swap_remove(at).1;
             }
         }

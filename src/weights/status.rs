@@ -13,6 +13,8 @@ pub enum State {
     Missing,
     /// Imported from the published file, and as it was written then.
     Official,
+    /// As it was written; the hash of the published file is not known.
+    Imported,
     /// As it was written, but imported from another file than the published one, or not by the harness.
     OtherSource,
     /// It says that it holds another network.
@@ -55,6 +57,7 @@ fn state(network: Network, bytes: &[u8]) -> State {
     match file::origin(bytes) {
         Ok(origin) if !origin.is_intact => State::Damaged,
         Ok(origin) if origin.network.as_deref().is_some_and(|name| name != network.name()) => State::OtherNetwork,
+        Ok(_) if official.is_none() => State::Imported,
         Ok(origin) if origin.sha256.as_deref() == official => State::Official,
         Ok(_) => State::OtherSource,
         Err(_) => State::Damaged,

@@ -2,8 +2,8 @@
 
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
-use crate::methods::layers::{Conv2d, ConvTranspose2d, InstanceNorm};
-use harness_ops::{Declaration, Variable, Weights, add, cat_channels, expand_from, reshape, tanh};
+use crate::methods::layers::{Conv2d, ConvTranspose2d, InstanceNorm, cat_tiled};
+use harness_ops::{Declaration, Variable, Weights, add, tanh};
 
 /// Sizes of the generator.
 #[derive(Debug, Clone, Copy)]
@@ -86,13 +86,7 @@ impl Generator {
 
     /// `x` N×3×S×S in [-1, 1], `condition` N×condition_dim → N×3×S×S in (-1, 1).
     pub fn forward(&self, w: &Weights, x: &Variable, condition: &Variable) -> Result<Variable> {
-        let &[n, _, height, width] = x.dims() else {
-            let problem = format!("images are needed, found shape {:?}", x.dims());
-            return Err(harness_ops::Error::Operands { operation: "generator", problem });
-        };
-        let channels = condition.elem_count() / n.max(1);
-        let tiled = expand_from(condition, [1, n * channels, height * width])?;
-        let mut h = cat_channels(&[x, &reshape(&tiled, &[n, channels, height, width])?])?;
+        let mut h = cat_tiled(x, condition)?;
         for layer in &self.encode {
             h = layer.norm.forward(w, &layer.conv.forward(w, &h)?)?;
         }

@@ -74,6 +74,11 @@ impl Generator {
         }
     }
 
+    /// Whether details of the source's face pass on through a high-pass filter.
+    pub fn has_skips(&self) -> bool {
+        self.w_hpf != 0.0
+    }
+
     /// All parameters.
     pub fn declarations(&self, scheme: InitScheme) -> Vec<Declaration> {
         let mut out = Vec::new();

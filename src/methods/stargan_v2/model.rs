@@ -1,62 +1,17 @@
 //! The networks of one configuration, and translation with them.
 
+use super::any_generator::AnyGenerator;
 use super::condition::{Condition, ConditionConfig};
-use super::{Encoded, Generator, GeneratorConfig, StyleEncoder, TrunkConfig, discriminator};
+use super::landmarks::LandmarkNetwork;
+use super::{Generator, GeneratorConfig, StyleEncoder, TrunkConfig, discriminator};
 use crate::experiment::settings::{Architecture, RunSpec, Settings, StyleSource};
 use crate::methods::discriminator::Discriminator;
 use crate::methods::domains::Domains;
 use crate::methods::trained::Trained;
 use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result, Translator, stargan};
 use candle_core::{DType, Device, Tensor};
-use harness_ops::{AdamConfig, Declaration, Parameters, Variable, Weights};
+use harness_ops::{AdamConfig, Declaration, Parameters, Variable};
 use std::collections::HashMap;
-
-/// Generator of either family; both take an image and a condition vector.
-#[derive(Debug, Clone)]
-pub(super) enum AnyGenerator {
-    Stargan(stargan::Generator),
-    StarganV2(Generator),
-}
-
-/// Images as far as a generator takes them without knowing the condition.
-#[derive(Debug, Clone)]
-pub(super) enum AnyEncoded {
-    /// StarGAN's generator takes image and condition together.
-    Image(Variable),
-    Features(Encoded),
-}
-
-impl AnyEncoded {
-    pub(super) fn detach(&self) -> Self {
-        match self {
-            AnyEncoded::Image(x) => AnyEncoded::Image(x.detach()),
-            AnyEncoded::Features(encoded) => AnyEncoded::Features(encoded.detach()),
-        }
-    }
-}
-
-impl AnyGenerator {
-    pub(super) fn forward(&self, w: &Weights, x: &Variable, condition: &Variable) -> Result<Variable> {
-        self.decode(w, &self.encode(w, x)?, condition)
-    }
-
-    pub(super) fn encode(&self, w: &Weights, x: &Variable) -> Result<AnyEncoded> {
-        Ok(match self {
-            AnyGenerator::Stargan(_) => AnyEncoded::Image(x.clone()),
-            AnyGenerator::StarganV2(network) => AnyEncoded::Features(network.encode(w, x)?),
-        })
-    }
-
-    pub(super) fn decode(&self, w: &Weights, encoded: &AnyEncoded, condition: &Variable) -> Result<Variable> {
-        match (self, encoded) {
-            (AnyGenerator::Stargan(network), AnyEncoded::Image(x)) => network.forward(w, x, condition),
-            (AnyGenerator::StarganV2(network), AnyEncoded::Features(encoded)) => {
-                network.decode(w, encoded, condition, None)
-            }
-            _ => unreachable!("invariant: a generator decodes what it encoded"),
-        }
-    }
-}
 
 /// A composition of StarGAN's and StarGAN v2's parts in training.
 pub struct StarganV2 {
@@ -71,11 +26,34 @@ pub struct StarganV2 {
     /// Recovers the latent code from an image (configuration D); one branch for all domains.
     pub(super) latent_encoder: Option<(StyleEncoder, Trained)>,
     pub(super) discriminator: (Discriminator, Trained),
+    /// Finds the parts of faces, where the generator has high-pass skips; never trained.
+    pub(super) landmarks: Option<LandmarkNetwork>,
 }
 
 impl StarganV2 {
-    /// Networks with fresh weights for `domains` domains, computing in `dtype` (f32, or f64 for checks).
+    /// Networks with fresh weights for `domains` domains, computing in `dtype` (f32, or f64 for checks). Where
+    /// `generator.w_hpf` is not 0, [`StarganV2::with_landmarks`] gives them what else they need.
     pub fn new(spec: &RunSpec, domains: usize, dtype: DType, device: &Device) -> Result<Self> {
+        Self::with_parameters(spec, domains, dtype, device, |name, declarations| {
+            Parameters::init(declarations, name, spec.seed, dtype, device)
+        })
+    }
+
+    /// As [`StarganV2::new`], with all weights 0: for those who set them next.
+    pub(super) fn without_weights(spec: &RunSpec, domains: usize, dtype: DType, device: &Device) -> Result<Self> {
+        Self::with_parameters(spec, domains, dtype, device, |_, declarations| {
+            Parameters::zeros(declarations, dtype, device)
+        })
+    }
+
+    /// The networks with the weights that `parameters` gives for each one's name and declarations.
+    fn with_parameters(
+        spec: &RunSpec,
+        domains: usize,
+        dtype: DType,
+        device: &Device,
+        parameters: impl Fn(&str, &[Declaration]) -> Result<Parameters>,
+    ) -> Result<Self> {
         let settings = &spec.settings;
         let image_size = settings.train.image_size;
         let official = |arch| match arch {
@@ -102,8 +80,7 @@ impl StarganV2 {
                 style_dim: Condition::len(&condition_config),
                 base_channels,
                 max_channels: settings.generator.max_channels,
-                // No training with face masks yet.
-                w_hpf: 0.0,
+                w_hpf: settings.generator.w_hpf,
             })),
         };
         let d = &settings.discriminator;
@@ -128,7 +105,7 @@ impl StarganV2 {
         let o = &settings.optimizer;
         let adam = AdamConfig { beta1: o.beta1, beta2: o.beta2, eps: o.eps, weight_decay: o.weight_decay };
         let trained = |name: &'static str, declarations: Vec<Declaration>, averaged: bool, lr: f64| {
-            let parameters = Parameters::init(&declarations, name, spec.seed, dtype, device)?;
+            let parameters = parameters(name, &declarations)?;
             Trained::new(name, parameters, averaged && settings.ema.enabled, adam, lr)
         };
         let generator_declarations = match &generator {
@@ -160,6 +137,7 @@ impl StarganV2 {
                 let parameters = trained("discriminator", discriminator.declarations(scheme), false, o.lr)?;
                 (discriminator, parameters)
             },
+            landmarks: None,
             settings: settings.clone(),
         })
     }
@@ -179,6 +157,19 @@ impl StarganV2 {
             .chain([&mut self.style_encoder, &mut self.latent_encoder].map(|network| network.as_mut().map(|(_, t)| t)))
             .chain([Some(&mut self.discriminator.1)])
             .flatten()
+    }
+
+    /// Sets the networks that `state` (names as in [`Method::state`]) has something of; the others stay as they are.
+    ///
+    /// # Errors
+    /// Those of [`Method::load_state`], for the networks that are there.
+    pub(super) fn load_present(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        self.networks_mut()
+            .filter(|network| {
+                let prefix = format!("nets.{}.", network.name());
+                state.keys().any(|name| name.starts_with(&prefix))
+            })
+            .try_for_each(|network| network.import(state))
     }
 
     fn trains_style_encoder(&self) -> bool {
@@ -202,6 +193,20 @@ impl StarganV2 {
             (Guidance::Latent(z), _) => condition.forward(&weights, domains, Some(&self.cast(z)?)),
             (Guidance::Reference(reference), Some((encoder, trained))) => {
                 encoder.forward(&trained.averaged(), &self.cast(reference)?, domains.labels())
+            }
+            (Guidance::Code(_), _) if matches!(condition, Condition::Plain) => Err(harness_ops::Error::Operands {
+                operation: "translate",
+                problem: "the generator of this configuration takes the label as it is, not a style code".into(),
+            }),
+            (Guidance::Code(code), _) => {
+                let [n, length] = [domains.labels().len(), self.settings.style.style_dim];
+                if code.dims() != [n, length] {
+                    return Err(harness_ops::Error::Operands {
+                        operation: "translate",
+                        problem: format!("style codes {n}×{length} are needed, found {:?}", code.dims()),
+                    });
+                }
+                self.cast(code)
             }
             (Guidance::Reference(_), None) => Err(harness_ops::Error::Operands {
                 operation: "translate",
@@ -241,34 +246,50 @@ impl Method for StarganV2 {
 
     fn translator<'a>(&'a self, x: &Tensor, _y_src: &[u32]) -> Result<Translator<'a>> {
         let (generator, weights) = (&self.generator.0, self.generator.1.averaged());
-        let encoded = generator.encode(&weights, &self.cast(x)?)?;
+        let x = self.cast(x)?;
+        let (encoded, masks) = (generator.encode(&weights, &x)?, self.masks(x.value())?);
         Ok(Box::new(move |y_trg, guidance| {
             let condition = self.guided_condition(&self.labelled(y_trg)?, guidance)?;
-            Ok(generator.decode(&weights, &encoded, &condition)?.value().clone())
+            Ok(generator.decode(&weights, &encoded, &condition, masks.as_ref())?.value().clone())
         }))
+    }
+
+    fn codes(&self, y_trg: &[u32], guidance: Guidance) -> Result<Option<Tensor>> {
+        if matches!(self.condition.0, Condition::Plain) {
+            return Ok(None);
+        }
+        Ok(Some(self.guided_condition(&self.labelled(y_trg)?, guidance)?.value().clone()))
     }
 
     fn reconstruct(&self, x: &Tensor, translated: &Tensor, y_src: &[u32], _y_trg: &[u32]) -> Result<Tensor> {
         let domains = self.labelled(y_src)?;
         let condition = self.source_condition(&self.cast(x)?, &domains, &|trained| trained.averaged())?;
-        let output = self.generator.0.forward(&self.generator.1.averaged(), &self.cast(translated)?, &condition)?;
-        Ok(output.value().clone())
+        let (weights, translated) = (self.generator.1.averaged(), self.cast(translated)?);
+        let masks = self.masks(translated.value())?;
+        Ok(self.generator.0.forward(&weights, &translated, &condition, masks.as_ref())?.value().clone())
     }
 
     fn state(&self) -> Result<HashMap<String, Tensor>> {
         let mut state = HashMap::new();
         self.networks().try_for_each(|network| network.export(&mut state))?;
+        self.export_landmarks(&mut state);
         Ok(state)
     }
 
     fn load_state(&mut self, state: &HashMap<String, Tensor>) -> Result<()> {
+        self.check_landmarks(state)?;
         self.networks_mut().try_for_each(|network| network.import(state))
+    }
+
+    fn frozen(&self) -> Vec<(&'static str, String)> {
+        self.landmarks.iter().map(|network| ("face landmarks", network.content().to_owned())).collect()
     }
 
     fn parameter_counts(&self) -> Vec<(String, usize)> {
         self.networks()
             .filter(|network| network.count() > 0)
             .map(|network| (network.name().to_string(), network.count()))
+            .chain(self.landmarks.iter().map(|network| ("fan".to_owned(), network.count())))
             .collect()
     }
 }

@@ -1,36 +1,38 @@
 //! Networks, losses and whole iterations against the official code's numbers; gradient penalties against central
 //! differences.
 
+mod high_pass;
+mod sizes;
+mod stargan;
+
 use super::discriminator::discriminator;
 use super::inputs::Inputs;
-use super::landmarks::{self, FaceMasks};
-use super::step::{Objective, Phase};
+use super::landmarks::{self, FaceMasks, LandmarkNetwork};
+use super::objectives::Phase;
 use super::{Generator, GeneratorConfig, MappingNetwork, StarganV2, StyleEncoder, TrunkConfig};
 use crate::experiment::settings::{DiscriminatorHead, GradientPenalty, InitScheme, RunSpec, Settings};
 use crate::methods::domains::Domains;
 use crate::methods::golden::{self, ForwardCase, StepCase};
+use crate::methods::objective::Objective;
 use crate::methods::trained::Trained;
 use candle_core::{DType, Device, Tensor};
 use harness_ops::{Parameters, Variable};
 use std::collections::{BTreeMap, HashMap};
 
 fn spec(settings: Settings) -> RunSpec {
-    RunSpec {
-        experiment: "test".into(),
-        variant: "F".into(),
-        label: "F".into(),
-        dataset_name: "test".into(),
-        profile: None,
-        dataset: Default::default(),
-        seed: 7,
-        settings,
-    }
+    RunSpec::unrecorded(settings, Default::default(), 7)
 }
 
 /// A model whose weights and averages follow the naming rule of the reference numbers.
 fn model_by_rule(settings: Settings, domains: usize, dtype: DType) -> StarganV2 {
-    let mut model = StarganV2::new(&spec(settings), domains, dtype, &Device::Cpu).unwrap();
+    by_rule(StarganV2::new(&spec(settings), domains, dtype, &Device::Cpu).unwrap())
+}
+
+/// The same model with such weights and averages.
+fn by_rule(mut model: StarganV2) -> StarganV2 {
+    let dtype = model.dtype;
     let mut state = HashMap::new();
+    model.export_landmarks(&mut state);
     for network in model.networks() {
         for (key, leaf) in network.parameters().iter() {
             let name = format!("{}.{key}", network.name());
@@ -43,14 +45,39 @@ fn model_by_rule(settings: Settings, domains: usize, dtype: DType) -> StarganV2 
     model
 }
 
+/// The landmark network by rule, its last bias lower by `lowered_by`.
+fn landmarks_by_rule(lowered_by: f64, dtype: DType) -> LandmarkNetwork {
+    let value = |declaration: &harness_ops::Declaration| {
+        let value = golden::parameter(&format!("fan.{}", declaration.name), &declaration.shape, dtype);
+        Ok(if declaration.name == "l0.bias" { (value - lowered_by)? } else { value })
+    };
+    let declarations = LandmarkNetwork::declarations();
+    let parameters = Parameters::from_tensors(declarations, dtype, &Device::Cpu, value).unwrap();
+    LandmarkNetwork::from_parameters(parameters).unwrap()
+}
+
+/// The model of a case, by rule.
+fn model_of(case: &StepCase, dtype: DType, change: impl FnOnce(&mut Settings)) -> StarganV2 {
+    let mut settings = settings(case.img_size, case.base_channels, case.max_channels, case.lambda_ds);
+    settings.generator.w_hpf = case.w_hpf;
+    change(&mut settings);
+    let model = StarganV2::new(&spec(settings), case.num_domains, dtype, &Device::Cpu).unwrap();
+    by_rule(match case.w_hpf {
+        0.0 => model,
+        _ => model.with_landmarks(landmarks_by_rule(case.landmark_bias_lowered_by, dtype)),
+    })
+}
+
 fn inputs(model: &StarganV2, image_size: usize, batch: usize, dtype: DType) -> Inputs {
     let image = |name| Variable::constant(golden::input(name, &[batch, 3, image_size, image_size], dtype));
     let code = |name| Variable::constant(golden::input(name, &[batch, 16], dtype));
     let domains = model.domains as u32;
     let source: Vec<u32> = (0..batch as u32).map(|i| i % domains).collect();
     let target: Vec<u32> = (0..batch as u32).map(|i| (i + 1) % domains).collect();
+    let x_src = image("x_real");
     Inputs {
-        x_src: image("x_real"),
+        masks: model.masks(x_src.value()).unwrap(),
+        x_src,
         x_ref: image("x_ref"),
         x_ref2: image("x_ref2"),
         y_src: model.labelled(&source).unwrap(),
@@ -93,14 +120,18 @@ const F32: Tolerances = Tolerances([1e-3, 1e-3, 2e-2, 5e-2, 1e-4]);
 const KINK: f64 = 10.0;
 
 fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
-    let mut settings = settings(case.img_size, case.base_channels, case.max_channels, case.lambda_ds);
     // The reference lists the style encoder's gradients of the reference half too, though they are never applied.
-    settings.phases.reference_trains_style_encoder = true;
-    let model = model_by_rule(settings, case.num_domains, dtype);
+    let model = model_of(case, dtype, |settings| settings.phases.reference_trains_style_encoder = true);
     for network in model.networks() {
         assert_eq!(network.count(), case.parameters[network.name()], "parameters of {}", network.name());
     }
     let inputs = inputs(&model, case.img_size, case.batch, dtype);
+    if let Some(FaceMasks { all_parts, eyes_and_nose }) = &inputs.masks {
+        // Losses have the tolerance of what is computed forward.
+        let tolerance = tolerances.0[0];
+        case.masks["all_parts"].check("masks of all parts", all_parts, tolerance, tolerance);
+        case.masks["eyes_and_nose"].check("masks of eyes and nose", eyes_and_nose, tolerance, tolerance);
+    }
     let (mut compared, mut kinks) = (0, Vec::new());
     for (half, reference) in &case.gradients_at_initial_weights {
         let phase = if half.ends_with("_ref") { Phase::Reference } else { Phase::Sampled };
@@ -146,8 +177,7 @@ fn check_gradients(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
 }
 
 fn check_iterations(case: &StepCase, dtype: DType, tolerances: &Tolerances) {
-    let settings = settings(case.img_size, case.base_channels, case.max_channels, case.lambda_ds);
-    let mut model = model_by_rule(settings, case.num_domains, dtype);
+    let mut model = model_of(case, dtype, |_| {});
     let inputs = inputs(&model, case.img_size, case.batch, dtype);
     for (iteration, reference) in case.iterations.iter().enumerate() {
         let losses: HashMap<String, f64> = model

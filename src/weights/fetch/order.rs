@@ -2,7 +2,7 @@
 
 use super::transfer;
 use crate::store;
-use crate::weights::import::{import_bytes, sha256};
+use crate::weights::import::{Destination, import_bytes, sha256};
 use crate::weights::status::{State, status};
 use crate::weights::{Imported, Network, WeightsError, folder};
 use std::fs;
@@ -36,18 +36,27 @@ pub enum Fetched {
 /// those of the whole file.
 ///
 /// # Errors
-/// The weights are part of the binary, the server cannot be reached, does not have the file or sends another, the file
+/// The weights are part of the binary, nothing says which file to expect, the server cannot be reached, does not have the file or sends another, the file
 /// cannot be imported (see [`super::import`]), or the folder cannot be written.
 pub fn fetch(order: &Fetch, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<Fetched, WeightsError> {
-    let official = order.network.official().ok_or(WeightsError::Bundled { network: order.network })?;
-    let url = order.url.as_deref().unwrap_or(official.url);
-    let expected = order.sha256.as_deref().unwrap_or(official.sha256).to_ascii_lowercase();
-    let path = folder::path_in(&order.folder, order.network);
-    if expected == official.sha256 && status(order.network, &order.folder).state == State::Official {
+    let network = order.network;
+    let official = network.official();
+    let url = order.url.as_deref().or(official.map(|official| official.url));
+    let expected = order.sha256.as_deref().or(official.map(|official| official.sha256));
+    let (Some(url), Some(expected), false) = (url, expected, network.is_bundled()) else {
+        return Err(match network.by_hand() {
+            Some(place) => WeightsError::ByHand { network, place },
+            None => WeightsError::Bundled { network },
+        });
+    };
+    let expected = expected.to_ascii_lowercase();
+    let path = folder::path_in(&order.folder, network);
+    let is_official = official.is_some_and(|official| official.sha256 == expected);
+    if is_official && status(network, &order.folder).state == State::Official {
         return Ok(Fetched::Present(path));
     }
     store::create_dir(&order.folder)?;
-    let raw = order.folder.join(file_name(url, order.network));
+    let raw = order.folder.join(file_name(url, network));
     let part = order.folder.join(format!("{}.part", raw.file_name().unwrap_or_default().display()));
     let fail = |problem: String| WeightsError::Download { url: url.into(), problem, advice: advice(&part, &path) };
 
@@ -60,7 +69,7 @@ pub fn fetch(order: &Fetch, progress: &mut dyn FnMut(u64, Option<u64>)) -> Resul
             bytes
         }
     };
-    let imported = import_bytes(&raw, bytes, &path, Some(order.network))?;
+    let imported = import_bytes(&raw, bytes, Destination::File(&path), Some(network))?;
     if !order.keep {
         fs::remove_file(&raw).map_err(|error| fail(format!("cannot remove {}: {error}", raw.display())))?;
     }

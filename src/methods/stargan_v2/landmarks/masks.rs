@@ -42,6 +42,17 @@ pub struct FaceMasks {
     pub eyes_and_nose: Tensor,
 }
 
+impl FaceMasks {
+    /// Those of `len` images from `start` on.
+    ///
+    /// # Errors
+    /// There are not as many.
+    pub fn rows(&self, start: usize, len: usize) -> Result<Self> {
+        let rows = |mask: &Tensor| mask.narrow(0, start, len);
+        Ok(Self { all_parts: rows(&self.all_parts)?, eyes_and_nose: rows(&self.eyes_and_nose)? })
+    }
+}
+
 /// Landmarks first..end, whose maps are treated alike.
 struct Part {
     landmarks: (usize, usize),

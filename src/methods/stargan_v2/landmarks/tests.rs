@@ -4,6 +4,7 @@ use super::masks::masks;
 use super::{FaceMasks, LandmarkNetwork};
 use crate::methods::golden::{self, Described};
 use candle_core::{DType, Device, Tensor};
+use harness_ops::Parameters;
 use std::collections::{BTreeMap, HashMap};
 
 /// A `fan*` case.
@@ -21,12 +22,9 @@ fn state_by_rule(case: &FanCase, dtype: DType) -> HashMap<String, Tensor> {
 
 /// Every name and shape the network asks for.
 fn needed() -> BTreeMap<String, Vec<usize>> {
-    let mut needed = BTreeMap::new();
-    let mut record = |name: &str, shape: &[usize]| {
-        assert!(needed.insert(name.to_string(), shape.to_vec()).is_none(), "{name} is asked for twice");
-        Ok(Tensor::zeros(shape, DType::F32, &Device::Cpu)?)
-    };
-    LandmarkNetwork::from_tensors(&mut record).unwrap();
+    let declarations = LandmarkNetwork::declarations();
+    let needed: BTreeMap<_, _> = declarations.iter().map(|d| (d.name.clone(), d.shape.clone())).collect();
+    assert_eq!(needed.len(), declarations.len(), "a tensor is asked for twice");
     needed
 }
 
@@ -153,9 +151,22 @@ fn nan_is_cleared_from_the_first_mask_only() {
 
 #[test]
 fn official_parameter_count() {
-    let trained = needed().into_iter().filter(|(name, _)| !name.contains(".running_"));
-    let count: usize = trained.map(|(_, shape)| shape.iter().product::<usize>()).sum();
-    assert_eq!(count, 6_333_603);
+    assert_eq!(LandmarkNetwork::random(0, DType::F32, &Device::Cpu).unwrap().count(), 6_333_603);
+}
+
+#[test]
+fn the_content_tells_weights_apart() {
+    let zeros = || Parameters::zeros(LandmarkNetwork::declarations(), DType::F32, &Device::Cpu).unwrap();
+    let content = |parameters| LandmarkNetwork::from_parameters(parameters).unwrap().content().to_owned();
+    let changed = zeros();
+    changed.set("l0.bias", &Tensor::full(1e-9f32, 99, &Device::Cpu).unwrap()).unwrap();
+    assert_eq!(content(zeros()), content(zeros()));
+    assert_ne!(content(zeros()), content(changed));
+    let mut other = LandmarkNetwork::declarations().to_vec();
+    other[0].shape = vec![1];
+    let misshapen = Parameters::zeros(&other, DType::F32, &Device::Cpu).unwrap();
+    let message = LandmarkNetwork::from_parameters(misshapen).unwrap_err().to_string();
+    assert!(message.starts_with("tensor `m0.b1_4.bn1.weight` has shape [1], the network needs [256]"), "{message}");
 }
 
 #[test]
@@ -176,7 +187,7 @@ fn a_wrong_state_is_named() {
 #[test]
 fn images_that_do_not_fit_are_errors() {
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-    let network = LandmarkNetwork::from_tensors(&mut |_, shape| Ok(zeros(shape))).unwrap();
+    let network = LandmarkNetwork::random(0, DType::F32, &Device::Cpu).unwrap();
     assert!(network.masks(&zeros(&[1, 4, 256, 256])).is_err());
     assert!(network.masks(&zeros(&[3, 256, 256])).is_err());
     assert!(network.masks(&zeros(&[1, 3, 256, 256]).to_dtype(DType::F64).unwrap()).is_err());
