@@ -1,11 +1,14 @@
 //! What the binary says when it cannot do what it was asked to, and its exit codes.
 
 use crate::bench::BenchError;
+use crate::checkpoints::CheckpointError;
 use crate::data::DataError;
 use crate::experiment::ConfigErrors;
 use crate::measure::MeasureError;
-use crate::store::StoreError;
+use crate::methods::stargan_v2::landmarks::LandmarkError;
+use crate::store::{StoreError, is_wrong_path};
 use crate::train::TrainError;
+use crate::translate::TranslateError;
 use crate::weights::WeightsError;
 use harness_reports::ReportError;
 use std::error::Error as _;
@@ -16,6 +19,8 @@ use std::process::ExitCode;
 pub const FAILED: u8 = 1;
 /// Exit code when the input is wrong: experiment file, options, data.
 pub const BAD_INPUT: u8 = 2;
+/// Exit code when `report --verify` did not verify the published numbers.
+pub const NOT_VERIFIED: u8 = 3;
 
 /// Why a command ended without success.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +61,9 @@ pub enum Error {
     /// What was to be measured cannot be.
     #[error(transparent)]
     Measure(Box<MeasureError>),
+    /// Images could not be translated.
+    #[error(transparent)]
+    Translate(Box<TranslateError>),
     /// A benchmark could not be run.
     #[error("the benchmark failed")]
     Bench(#[source] Box<BenchError>),
@@ -95,9 +103,21 @@ pub enum Error {
         /// Where runs were looked for.
         runs_dir: PathBuf,
     },
+    /// Published numbers were to be verified and were not.
+    #[error("not verified: {reason}")]
+    NotVerified {
+        /// What is not reproduced, or that nothing can be compared.
+        reason: String,
+    },
+    /// A run needs weights of the face landmark network that are not there or cannot be used.
+    #[error(transparent)]
+    Landmarks(#[from] LandmarkError),
     /// Weights cannot be read, imported or downloaded.
     #[error(transparent)]
     Weights(WeightsError),
+    /// Networks cannot be taken over from a checkpoint, or handed on.
+    #[error(transparent)]
+    Checkpoint(Box<CheckpointError>),
     /// A file or stream failed.
     #[error("{action}")]
     Io {
@@ -118,6 +138,24 @@ impl From<MeasureError> for Error {
     }
 }
 
+impl From<TranslateError> for Error {
+    fn from(error: TranslateError) -> Self {
+        match error {
+            TranslateError::Usage { option, problem } => Self::Usage { option, problem },
+            error => Self::Translate(error.into()),
+        }
+    }
+}
+
+impl From<CheckpointError> for Error {
+    fn from(error: CheckpointError) -> Self {
+        match error {
+            CheckpointError::Store(error) => Self::Store(error),
+            error => Self::Checkpoint(error.into()),
+        }
+    }
+}
+
 impl From<WeightsError> for Error {
     fn from(error: WeightsError) -> Self {
         match error {
@@ -132,20 +170,20 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         let code = match self {
             Self::Config(_) | Self::Data { .. } | Self::Usage { .. } | Self::Query(_) => BAD_INPUT,
-            Self::Unusable { .. } | Self::NothingToReport { .. } => BAD_INPUT,
-            Self::Store(error) => match error {
-                StoreError::UnknownRun { .. } | StoreError::AmbiguousRun { .. } | StoreError::Newer { .. } => BAD_INPUT,
-                StoreError::Io { source, .. } if is_wrong_path(source) => BAD_INPUT,
-                _ => FAILED,
-            },
+            Self::Unusable { .. } | Self::NothingToReport { .. } | Self::Landmarks(_) => BAD_INPUT,
+            Self::Store(error) if error.is_bad_input() => BAD_INPUT,
             Self::Stopped { signal: Some(signal) } => 128u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
             Self::Stopped { signal: None } | Self::RunsFailed { .. } | Self::Train(_) | Self::Bench(_) => FAILED,
             Self::Report { source, .. } if matches!(&**source, ReportError::Io { source, .. } if is_wrong_path(source)) => {
                 BAD_INPUT
             }
+            Self::NotVerified { .. } => NOT_VERIFIED,
             Self::Weights(error) if error.is_bad_input() => BAD_INPUT,
             Self::Measure(error) if error.is_bad_input() => BAD_INPUT,
+            Self::Translate(error) if error.is_bad_input() => BAD_INPUT,
+            Self::Checkpoint(error) if error.is_bad_input() => BAD_INPUT,
             Self::Records(_) | Self::Weights(_) | Self::Measure(_) | Self::Report { .. } | Self::Io { .. } => FAILED,
+            Self::Store(_) | Self::Translate(_) | Self::Checkpoint(_) => FAILED,
         };
         ExitCode::from(code)
     }
@@ -176,12 +214,6 @@ impl Error {
         }
         text
     }
-}
-
-/// Whether a path cannot be what it was given for, rather than the disk or the system failing.
-fn is_wrong_path(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied};
-    [AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied].contains(&error.kind())
 }
 
 /// An error and its causes on one line.
@@ -216,6 +248,7 @@ mod tests {
         assert_eq!(code(Error::Usage { option: "--device x".into(), problem: "unknown".into() }), expect(2));
         assert_eq!(code(StoreError::UnknownRun { name: "F".into(), runs_dir: "runs".into() }.into()), expect(2));
         assert_eq!(code(Error::RunsFailed { failed: 1, all: 2 }), expect(1));
+        assert_eq!(code(Error::NotVerified { reason: "nothing can be compared".into() }), expect(3));
         assert_eq!(code(Error::Stopped { signal: Some(2) }), expect(130));
         assert_eq!(code(Error::Stopped { signal: Some(15) }), expect(143));
         assert_eq!(code(Error::Stopped { signal: None }), expect(1));

@@ -1,6 +1,7 @@
 //! An experiment-tracking research harness for multi-domain image-to-image translation.
 
 pub mod bench;
+pub mod checkpoints;
 pub mod cli;
 pub mod data;
 pub mod error;
@@ -11,4 +12,5 @@ pub mod measure;
 pub mod methods;
 pub mod store;
 pub mod train;
+pub mod translate;
 pub mod weights;

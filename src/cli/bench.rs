@@ -25,6 +25,9 @@ pub struct Train {
     /// Experiment file that defines the variant [default: the embedded ablation]
     #[arg(long, value_name = "FILE")]
     experiment: Option<PathBuf>,
+    /// Profile of the experiment to lay over the variant
+    #[arg(long)]
+    profile: Option<String>,
     /// Side of the images in pixels
     #[arg(long, default_value_t = 64, value_name = "PIXELS")]
     image_size: usize,
@@ -51,7 +54,8 @@ pub struct Train {
     threads: Option<u16>,
     #[command(flatten)]
     device: DeviceArg,
-    /// Change another setting, for example loss.lambda_ds=0; may be repeated
+    /// Change another setting, for example loss.lambda_ds=0; may be repeated. High-pass skips are off if this does not
+    /// set generator.w_hpf; the landmark network then has random weights
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     #[command(flatten)]
@@ -108,7 +112,9 @@ fn spec(args: &Train) -> Result<RunSpec, Error> {
         let both = ["generator", "discriminator"].map(|network| format!("{network}.{name}"));
         flags.extend(both.iter().filter_map(|key| Some(flag(&option, width?, key))));
     }
-    let options = PlanOptions { profile: None, only: vec![args.variant.clone()], sets: args.sets.clone(), flags };
+    // A property of the experiment's data set, whose images are not taken.
+    let sets = ["generator.w_hpf=0".to_owned()].into_iter().chain(args.sets.iter().cloned()).collect();
+    let options = PlanOptions { profile: args.profile.clone(), only: vec![args.variant.clone()], sets, flags };
     experiment.plan(&options)?.runs.into_iter().next().ok_or_else(unknown)
 }
 

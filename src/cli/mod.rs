@@ -17,6 +17,8 @@ mod query;
 mod report;
 mod run;
 mod show;
+mod translate;
+mod verify;
 mod weights;
 mod worker;
 
@@ -26,7 +28,7 @@ use clap::{Parser, Subcommand};
 /// Trains and compares multi-domain image-to-image translation systems.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 a run failed, 2 the input is wrong.")]
+#[command(after_help = "Exit codes: 0 done, 1 a run failed, 2 the input is wrong, 3 `report --verify` did not verify.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -54,13 +56,15 @@ enum Command {
     /// Check a data set, or make one
     #[command(subcommand)]
     Data(data::Command),
+    /// Translate images with a trained model
+    Translate(Box<translate::Args>),
     /// Measure sets of images: FID, KID, precision and recall, LPIPS
     #[command(subcommand)]
     Eval(eval::Command),
     /// Measure what training costs on this machine
     #[command(subcommand)]
     Bench(bench::Command),
-    /// Get the weights of feature extractors
+    /// Get the weights of feature extractors, and hand on those of runs
     #[command(subcommand)]
     Weights(weights::Command),
     /// Train one planned run (started by `run --jobs`)
@@ -80,6 +84,7 @@ pub fn run() -> Result<(), Error> {
         Command::Report(args) => report::run(&args),
         Command::Config(command) => config::run(&command),
         Command::Data(command) => data::run(&command),
+        Command::Translate(args) => translate::run(&args),
         Command::Eval(command) => eval::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Weights(command) => weights::run(&command),

@@ -6,7 +6,7 @@ use super::experiment::{RunsDir, Selection, report_dir};
 use super::output::{Format, counted};
 use super::{plan, report};
 use crate::error::Error;
-use crate::launch::{Action, Datasets, Launch, Summary, cache_dir, jobs, launch, survey};
+use crate::launch::{Action, Datasets, Launch, Summary, cache_dir, check_weights, jobs, launch, survey};
 use crate::train::Stop;
 use candle_core::Device;
 use std::num::NonZeroUsize;
@@ -52,6 +52,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
     if args.dry_run {
         return plan::show(&plan, &planned, runs_dir, Format::Text);
     }
+    check_weights(&planned)?;
     let launch_with = Launch {
         jobs: args.jobs.map_or_else(|| jobs::automatic(&planned, device.is_cpu()), NonZeroUsize::get),
         device,

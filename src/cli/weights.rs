@@ -1,8 +1,10 @@
 //! `harness weights`.
 
+mod export;
+
 use super::output::{self, Format, FormatArg, counted, table};
 use crate::error::Error;
-use crate::weights::{self, Fetch, Fetched, Imported, Network, State, Status, WeightsError};
+use crate::weights::{self, Destination, Fetch, Fetched, Imported, Network, State, Status, WeightsError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::IsTerminal;
@@ -11,12 +13,14 @@ use std::path::PathBuf;
 /// Subcommands.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make a weights file of a downloaded one (PyTorch's .pth, or safetensors)
+    /// Make a weights file of a downloaded one (PyTorch's .pth or .ckpt, or safetensors)
     Import(Import),
     /// Download the official weights of a network and import them
     Fetch(FetchArgs),
     /// Show which weights are there
     List(List),
+    /// Write the networks of a run as a checkpoint that the official StarGAN v2 code loads
+    Export(export::Args),
 }
 
 /// Arguments of `weights import`.
@@ -24,9 +28,12 @@ pub enum Command {
 pub struct Import {
     /// The file
     file: PathBuf,
-    /// The weights file to write, for example inception-2015.safetensors
-    #[arg(short, long)]
-    output: PathBuf,
+    /// The weights file to write, for example inception-2015.safetensors [default: the network's place in the folder of
+    /// weights]
+    #[arg(short, long, conflicts_with = "dir")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    folder: Folder,
     /// The network, where the tensors do not tell
     #[arg(long)]
     network: Option<Network>,
@@ -83,14 +90,28 @@ fn sha256(text: &str) -> Result<String, String> {
 /// Runs a subcommand.
 pub fn run(command: &Command) -> Result<(), Error> {
     match command {
-        Command::Import(args) => report(&weights::import(&args.file, &args.output, args.network)?),
+        Command::Import(args) => import(args),
         Command::Fetch(args) => fetch(args),
         Command::List(args) => list(args),
+        Command::Export(args) => export::run(args),
     }
 }
 
+fn import(args: &Import) -> Result<(), Error> {
+    let folder = match args.output {
+        Some(_) => PathBuf::new(),
+        None => args.folder.path()?,
+    };
+    let to = args.output.as_deref().map_or(Destination::Folder(&folder), Destination::File);
+    report(&weights::import(&args.file, to, args.network)?)
+}
+
 fn report(imported: &Imported) -> Result<(), Error> {
-    let source = if imported.is_official { "the official file" } else { "not the official file" };
+    let source = match imported.is_official {
+        Some(true) => "the official file",
+        Some(false) => "not the official file",
+        None => "no hash of the official file is known to compare it with",
+    };
     let (name, tensors) = (imported.network.name(), counted(imported.tensors, "tensor"));
     let mut line = format!("{name}: {tensors}, {} left out; {source}", imported.dropped);
     if imported.groups_missing > 0 {
@@ -164,7 +185,11 @@ fn text(all: &[Status]) -> String {
     let row = |status: &Status| {
         let state = match status.state {
             State::Bundled => "bundled".into(),
+            State::Missing if status.network.by_hand().is_some() => {
+                "missing; harness weights import wing.ckpt".to_owned()
+            }
             State::Missing => format!("missing; harness weights fetch {}", status.network.name()),
+            State::Imported => "imported".into(),
             State::Official => "official".into(),
             State::OtherSource => "not from the official file".into(),
             State::OtherNetwork => "holds another network; import or fetch it again".into(),

@@ -1,25 +1,22 @@
 //! The evaluation of a method, from its translations to rows.
 
 use super::EvaluateError;
+use super::columns::feature_metrics;
 use super::draws::{latents, references, subset};
 use super::inception::inception_extractor;
-use super::measures::Measures;
 use super::official_folder::OfficialFolder;
 use super::progress::Progress;
 use super::reals::Reals;
-use super::rows::Column;
 use super::task::Task;
 use crate::data::{DataSet, DomainImages, Split, load};
 use crate::experiment::settings::{Evaluation, Metric, RunSpec};
 use crate::methods::{Guidance, Method, Mode};
 use candle_core::{Device, Tensor};
-use harness_eval::{
-    AlexNet, Bootstrap, Extractor, FeatureCache, FeatureMetric, FeatureSet, Lpips, Normalization, SignedImages,
-};
+use harness_eval::{AlexNet, Extractor, FeatureCache, Lpips, Normalization, SignedImages};
 use harness_reports::records::EvaluationRow;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Measures the translations of a method on one data set.
 ///
@@ -27,26 +24,28 @@ use std::sync::Arc;
 /// `evaluation.max_sources` of them) are translated `evaluation.outputs` times, each time with a new latent code or a
 /// new reference, once where the mode has neither. LPIPS is taken of the raw outputs; all other metrics are taken of the
 /// outputs as 8-bit images, against the training images of the target domain. Metrics of one mode are measured in one
-/// pass, in memory.
+/// pass, in memory. The Fréchet distances of the same validation images themselves stand beside them, as mode `real`.
 pub struct Evaluator {
-    settings: Evaluation,
-    seed: u64,
-    image_size: usize,
-    data: Arc<DataSet>,
+    pub(super) settings: Evaluation,
+    pub(super) seed: u64,
+    pub(super) image_size: usize,
+    pub(super) data: Arc<DataSet>,
     cache: FeatureCache,
     device: Device,
     /// `None` where LPIPS is not asked for, or the images are too small for AlexNet.
-    lpips: Option<Lpips>,
-    extractors: Vec<Extractor>,
-    missing: Vec<Absent>,
+    pub(super) lpips: Option<Lpips>,
+    pub(super) extractors: Vec<Extractor>,
+    pub(super) missing: Vec<Absent>,
+    /// The rows about real images, which depend on no method, once they are known.
+    real_rows: OnceLock<Vec<EvaluationRow>>,
 }
 
 /// A metric that cannot be measured.
-struct Absent {
-    metric: String,
+pub(super) struct Absent {
+    pub metric: String,
     /// The part of the protocol's id that is known.
-    protocol: String,
-    reason: String,
+    pub protocol: String,
+    pub reason: String,
 }
 
 /// An ordered pair of domains.
@@ -110,6 +109,7 @@ impl Evaluator {
             lpips,
             extractors,
             missing,
+            real_rows: OnceLock::new(),
         })
     }
 
@@ -117,7 +117,7 @@ impl Evaluator {
     /// number (translations, and real images whose features are not in the cache), and may end the evaluation. With
     /// `images`, the outputs are written there as well, in the layout of the official code.
     ///
-    /// The rows of one mode and metric follow each other, tasks in order of domains, then their mean. They depend on
+    /// The rows of one mode and metric follow each other, tasks in order of domains, then their mean; mode `real` is last. They depend on
     /// neither the number of threads nor earlier evaluations. `None`: ended by `progress`.
     ///
     /// # Errors
@@ -146,8 +146,10 @@ impl Evaluator {
     ) -> Result<Vec<EvaluationRow>, EvaluateError> {
         let domains = self.data.domains().len();
         let targets: Vec<DomainImages> = (0..domains).map(|domain| self.reals(domain)).collect();
+        let originals = if self.real_rows.get().is_some() { 0..0 } else { 0..domains };
+        let originals: Vec<DomainImages> = originals.map(|domain| self.originals(domain)).collect();
         let cached = |images| Reals::cached(images, &self.extractors, &self.cache);
-        let reals = targets.iter().map(cached).collect::<Result<Vec<_>, _>>()?;
+        let reals = targets.iter().chain(&originals).map(cached).collect::<Result<Vec<_>, _>>()?;
         let modes = method.modes();
         let sources: usize = (0..domains).map(|domain| self.sources(domain).len()).sum();
         let outputs: usize = modes.iter().map(|&mode| self.outputs(mode)).sum();
@@ -155,10 +157,11 @@ impl Evaluator {
         let to_compute: usize = reals.iter().map(Reals::to_compute).sum();
         let mut progress = Progress::new((to_compute + fakes) as u64, progress);
 
-        let mut real = Vec::with_capacity(domains);
-        for (domain, known) in reals.into_iter().enumerate() {
-            real.push(known.complete(&targets[domain], &self.extractors, &self.cache, &mut progress)?);
+        let mut real = Vec::with_capacity(2 * domains);
+        for (images, known) in targets.iter().chain(&originals).zip(reals) {
+            real.push(known.complete(images, &self.extractors, &self.cache, &mut progress)?);
         }
+        let original = real.split_off(domains);
         let official = images.map(OfficialFolder::begin).transpose()?;
         let mut rows = Vec::new();
         for mode in modes {
@@ -171,70 +174,9 @@ impl Evaluator {
         if let Some(official) = official {
             official.finish(&rows)?;
         }
+        let real_rows = self.real_rows.get_or_init(|| self.rows_of_real_images(&real, &original));
+        rows.extend(real_rows.iter().map(|row| EvaluationRow { iteration, ..row.clone() }));
         Ok(rows)
-    }
-
-    fn rows(
-        &self,
-        method: &dyn Method,
-        mode: Mode,
-        iteration: u64,
-        real: &[Vec<Arc<FeatureSet>>],
-        tasks: &[(Pair, Task)],
-    ) -> Result<Vec<EvaluationRow>, EvaluateError> {
-        let outputs = self.outputs(mode);
-        let column = |metric: &str, protocol: String, outputs: usize| Column {
-            iteration,
-            mode: mode.name(),
-            metric: metric.into(),
-            protocol: protocol + &self.caps(metric),
-            outputs: outputs as u64,
-        };
-        let replicates = self.settings.bootstrap;
-        let measures = Measures {
-            tasks,
-            real,
-            names: tasks.iter().map(|(pair, _)| self.task_name(*pair)).collect(),
-            sources: tasks.iter().map(|(pair, _)| self.sources(pair.source).len() as u64).collect(),
-            outputs: outputs as u64,
-            bootstrap: (replicates > 0).then(|| Bootstrap { seed: self.seed, replicates, ..Bootstrap::default() }),
-        };
-        let mut rows = Vec::new();
-        if let Some(lpips) = &self.lpips {
-            let protocol = lpips.diversity_protocol(self.image_size, self.settings.batch_size).to_string();
-            let steady = mode != Mode::Label || self.label_repeats(method)?;
-            rows.extend(column("lpips", protocol, outputs).rows(measures.diversity(steady)));
-        }
-        for (k, extractor) in self.extractors.iter().enumerate() {
-            // `fd_alexnet` needs no download and is always measured.
-            let mut wanted = feature_metrics(&self.settings);
-            if k == 0 && extractor.is_alexnet() && !wanted.contains(&FeatureMetric::Frechet) {
-                wanted.insert(0, FeatureMetric::Frechet);
-            }
-            let column = |metric: FeatureMetric, outputs: usize| {
-                let protocol = extractor.protocol(metric, &format!("native{}", self.image_size));
-                column(&extractor.metric(metric), protocol.to_string(), outputs)
-            };
-            for (metric, summary) in measures.of_features(k, &wanted) {
-                rows.extend(column(metric, outputs).rows(summary));
-            }
-            if self.settings.single_output_control && outputs > 1 && wanted.contains(&FeatureMetric::Frechet) {
-                let summary = measures.frechet_of_first_outputs(k);
-                rows.extend(column(FeatureMetric::Frechet, 1).rows(summary));
-            }
-        }
-        for Absent { metric, protocol, reason } in &self.missing {
-            rows.extend(column(metric, protocol.clone(), outputs).rows(measures.missing(reason)));
-        }
-        Ok(rows)
-    }
-
-    /// What caps on the number of images add to a protocol's id: a capped metric is another metric.
-    fn caps(&self, metric: &str) -> String {
-        let sources = self.settings.max_sources.map(|n| format!("/sources{n}"));
-        // LPIPS compares outputs with each other.
-        let reals = self.settings.max_reals.filter(|_| metric != "lpips").map(|n| format!("/reals{n}"));
-        sources.into_iter().chain(reals).collect()
     }
 
     /// Translates the images of one task, batch by batch.
@@ -299,7 +241,7 @@ impl Evaluator {
 
     /// Whether translating the same images twice without a code gives the same outputs, bit for bit: only then does
     /// "one output per source" describe the method.
-    fn label_repeats(&self, method: &dyn Method) -> Result<bool, EvaluateError> {
+    pub(super) fn label_repeats(&self, method: &dyn Method) -> Result<bool, EvaluateError> {
         let Some(&pair) = self.pairs().first() else { return Ok(true) };
         let sources = self.sources(pair.source);
         let x = self.load(pair.source, &sources[..sources.len().min(self.settings.batch_size)])?;
@@ -323,12 +265,17 @@ impl Evaluator {
         DomainImages::new(Arc::clone(&self.data), Split::Train, domain, chosen, Some(self.image_size))
     }
 
+    /// The validation images of a domain as they are.
+    fn originals(&self, domain: usize) -> DomainImages {
+        DomainImages::new(Arc::clone(&self.data), Split::Val, domain, self.sources(domain), Some(self.image_size))
+    }
+
     /// Validation images of a domain that are translated.
-    fn sources(&self, domain: usize) -> Vec<usize> {
+    pub(super) fn sources(&self, domain: usize) -> Vec<usize> {
         subset("evaluation-sources", domain, self.data.len(Split::Val, domain), self.settings.max_sources)
     }
 
-    fn outputs(&self, mode: Mode) -> usize {
+    pub(super) fn outputs(&self, mode: Mode) -> usize {
         match mode {
             Mode::Label => 1,
             Mode::Latent | Mode::Reference => self.settings.outputs,
@@ -345,7 +292,7 @@ impl Evaluator {
             .collect()
     }
 
-    fn task_name(&self, pair: Pair) -> String {
+    pub(super) fn task_name(&self, pair: Pair) -> String {
         let domains = self.data.domains();
         format!("{}2{}", domains[pair.source], domains[pair.target])
     }
@@ -353,17 +300,4 @@ impl Evaluator {
 
 fn too_small(image_size: usize) -> String {
     format!("AlexNet needs images of at least {} px, these have {image_size}", AlexNet::LEAST_SIDE)
-}
-
-/// The metrics of features that the settings ask for.
-fn feature_metrics(settings: &Evaluation) -> Vec<FeatureMetric> {
-    let of = |metric: &Metric| match metric {
-        Metric::Lpips => &[][..],
-        Metric::Fid => &[FeatureMetric::Frechet],
-        Metric::Kid => &[FeatureMetric::Kernel],
-        Metric::Prdc => {
-            &[FeatureMetric::Precision, FeatureMetric::Recall, FeatureMetric::Density, FeatureMetric::Coverage]
-        }
-    };
-    settings.metrics.iter().flat_map(of).copied().collect()
 }

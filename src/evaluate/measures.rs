@@ -100,17 +100,8 @@ impl Measures<'_> {
     }
 
     fn frechet(&self, k: usize, outputs: Outputs) -> Cells {
-        let frechet = |real: &FeatureSet, fake: &FeatureSet, bootstrap: &Bootstrap| {
-            let (real, fake) = (Distribution::Features(real), Distribution::Features(fake));
-            if self.bootstrap.is_none() {
-                let distance = real.gaussian()?.distance(fake.gaussian()?.as_ref())?;
-                let (n_real, n_fake) = (distance.count_first, distance.count_second);
-                let estimate = Estimate { value: distance.value, n_real, n_fake, uncertainty: None };
-                return Ok([Sampled { estimate, influences: Influences::default() }]);
-            }
-            let found = frechet_estimate(real, fake, bootstrap)?;
-            Ok([Sampled { estimate: found.estimate, influences: found.influences }])
-        };
+        let frechet =
+            |real: &FeatureSet, fake: &FeatureSet, _: &Bootstrap| Ok([frechet(real, fake, self.bootstrap.as_ref())?]);
         let [cells] = self.of_sets(k, outputs, frechet);
         cells
     }
@@ -197,6 +188,23 @@ impl Measures<'_> {
         let Some(bootstrap) = &self.bootstrap else { return Ok(None) };
         bootstrap.interval(value, pools, covers).map_err(|error| error.to_string())
     }
+}
+
+/// The Fréchet distance between two sets of features, with the influence of every image where an interval is wanted.
+pub(super) fn frechet(
+    real: &FeatureSet,
+    fake: &FeatureSet,
+    bootstrap: Option<&Bootstrap>,
+) -> harness_eval::Result<Sampled> {
+    let (real, fake) = (Distribution::Features(real), Distribution::Features(fake));
+    let Some(bootstrap) = bootstrap else {
+        let distance = real.gaussian()?.distance(fake.gaussian()?.as_ref())?;
+        let (n_real, n_fake) = (distance.count_first, distance.count_second);
+        let estimate = Estimate { value: distance.value, n_real, n_fake, uncertainty: None };
+        return Ok(Sampled { estimate, influences: Influences::default() });
+    };
+    let found = frechet_estimate(real, fake, bootstrap)?;
+    Ok(Sampled { estimate: found.estimate, influences: found.influences })
 }
 
 /// The mean influence of the outputs of every source; sources are numbered from 0.

@@ -2,6 +2,7 @@
 //! distance from the training images of the target domain (protocol of the official StarGAN v2 code, section 4 of the
 //! paper).
 
+mod columns;
 mod draws;
 mod error;
 mod evaluator;
@@ -10,6 +11,7 @@ mod key;
 mod measures;
 mod official_folder;
 mod progress;
+mod real_images;
 mod reals;
 mod rows;
 mod task;

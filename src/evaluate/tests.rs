@@ -77,16 +77,7 @@ fn spec(evaluation: Evaluation) -> RunSpec {
     let mut settings = Settings { evaluation, ..Settings::default() };
     settings.train.image_size = SIZE;
     let dataset = Dataset { source: DataSource::Shapes, train_per_domain: 6, val_per_domain: 3, ..Dataset::default() };
-    RunSpec {
-        experiment: "test".into(),
-        variant: "F".into(),
-        label: String::new(),
-        dataset_name: "shapes".into(),
-        profile: None,
-        dataset,
-        seed: 777,
-        settings,
-    }
+    RunSpec::unrecorded(settings, dataset, 777)
 }
 
 fn small() -> Evaluation {
@@ -131,8 +122,9 @@ fn a_method_without_a_code() {
     let (source, target) = (&data.domains()[0], &data.domains()[2]);
     let task = format!("{source}2{target}");
 
-    // Three metrics, six ordered pairs of three domains, and their mean.
-    assert_eq!(rows.len(), 3 * 7);
+    // Three metrics, six ordered pairs of three domains, and their mean; two distances of real images, three domains and
+    // their mean.
+    assert_eq!(rows.len(), 3 * 7 + 2 * 4);
     let lpips = find(&rows, "label", "lpips", &task, 1);
     assert_eq!((lpips.value, lpips.missing.as_deref()), (None, Some("one output per source: no pairs")));
     let fid = find(&rows, "label", "fid", "mean", 1);
@@ -148,6 +140,55 @@ fn a_method_without_a_code() {
     assert_eq!((found.n_real, found.n_fake, found.iteration), (6, 3, 40));
     let mean = find(&rows, "label", "fd_alexnet", "mean", 1);
     assert_eq!((mean.n_real, mean.n_fake), (36, 18));
+}
+
+/// Training against validation images, per domain: they depend on no method, and translation that changes nothing has the
+/// same distance where source and target are the same domain.
+#[test]
+fn real_images_against_real_images() {
+    let cache = tempfile::tempdir().unwrap();
+    let rows = evaluate(small(), &StandIn(vec![Mode::Latent], Style::Tint), cache.path());
+    let data = open(&spec(small()));
+    let images = |split, domain: usize| {
+        let indices: Vec<usize> = (0..data.len(split, domain)).collect();
+        SignedImages::from_tensor(&load(&data, split, domain, &indices, SIZE).unwrap()).unwrap()
+    };
+    let mut mean = 0.0;
+    for (domain, name) in data.domains().iter().enumerate() {
+        let (train, val) = (moments(&[images(Split::Train, domain)]), moments(&[images(Split::Val, domain)]));
+        let expected = frechet_distance(&train, &val).unwrap().value;
+        let found = find(&rows, "real", "fd_alexnet", name, 1);
+        assert!((found.value.unwrap() / expected - 1.0).abs() < 1e-9, "{found:?} {expected}");
+        assert_eq!((found.n_real, found.n_fake, found.iteration), (6, 3, 40));
+        mean += expected / 3.0;
+    }
+    let found = find(&rows, "real", "fd_alexnet", "mean", 1);
+    let ([low, high], value) = (found.ci.unwrap(), found.value.unwrap());
+    assert!((value / mean - 1.0).abs() < 1e-9 && low < value && value < high, "{found:?} {mean}");
+    assert_eq!(found.protocol, find(&rows, "latent", "fd_alexnet", "mean", 3).protocol);
+    let fid = find(&rows, "real", "fid", "mean", 1);
+    assert!(fid.missing.as_ref().unwrap().contains("correct evaluation.inception_v3_weights"), "{fid:?}");
+    let of = |rows: &[EvaluationRow]| rows.iter().filter(|row| row.mode == "real").cloned().collect::<Vec<_>>();
+    let another = evaluate(small(), &StandIn(vec![Mode::Label], Style::Identity), cache.path());
+    assert_eq!(of(&rows), of(&another));
+}
+
+/// An evaluator measures real images once and says so of every iteration.
+#[test]
+fn real_images_are_measured_once() {
+    let cache = tempfile::tempdir().unwrap();
+    let spec = spec(Evaluation { max_sources: Some(2), ..small() });
+    let evaluator = Evaluator::new(&spec, open(&spec), cache.path(), &Device::Cpu).unwrap();
+    let at = |iteration| {
+        let method = StandIn(vec![Mode::Label], Style::Identity);
+        let rows =
+            evaluator.evaluate(&method, iteration, None, &mut |_, _| ControlFlow::Continue(())).unwrap().unwrap();
+        find(&rows, "real", "fd_alexnet", "mean", 1).clone()
+    };
+    let (first, second) = (at(5), at(10));
+    assert_eq!((first.n_fake, first.iteration, second.iteration), (3 * 2, 5, 10));
+    assert!(first.protocol.ends_with("/sources2"), "{}", first.protocol);
+    assert_eq!(EvaluationRow { iteration: 5, ..second }, first);
 }
 
 /// "One output per source" is checked, not assumed.
@@ -190,7 +231,7 @@ fn diversity_of_latent_outputs() {
     let (all, first) = (find(&rows, "latent", "fd_alexnet", &task, 3), find(&rows, "latent", "fd_alexnet", &task, 1));
     assert_eq!((all.n_fake, first.n_fake, &all.protocol), (9, 3, &first.protocol));
     assert_ne!(all.value, first.value);
-    assert_eq!(rows.len(), 4 * 7);
+    assert_eq!(rows.len(), 4 * 7 + 2 * 4);
 }
 
 /// A validation set smaller than a batch is cycled; copying references of the target domain brings the distance down.
@@ -214,7 +255,7 @@ fn results_do_not_depend_on_threads_cache_or_earlier_evaluations() {
     assert!(first.iter().filter(|row| row.value.is_some()).count() >= 2 * 3 * 7);
     let statistics: Vec<PathBuf> =
         std::fs::read_dir(cache.path().join("features")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(statistics.len(), 3, "one file per domain");
+    assert_eq!(statistics.len(), 2 * 3, "one file per domain and split");
 
     assert_eq!(evaluate(small(), &method, cache.path()), first, "statistics from the cache");
     std::fs::write(&statistics[0], b"damaged").unwrap();
@@ -264,7 +305,8 @@ fn progress_counts_every_image() {
         *calls.last().unwrap()
     };
     let fakes = 6 * 2 * 3;
-    assert_eq!(count(), (fakes + 3 * 4, fakes + 3 * 4));
+    let reals = 3 * (4 + 2);
+    assert_eq!(count(), (fakes + reals, fakes + reals));
     assert_eq!(count(), (fakes, fakes), "real statistics come from the cache");
 }
 

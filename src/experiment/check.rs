@@ -1,15 +1,25 @@
 //! What values may be: ranges of single values, found in any table; and which values go together, found once the
 //! layers of a run are laid over each other.
 
+mod drit;
+mod munit;
+
 use super::decode::join;
 use super::error::{Collector, ConfigError};
 use super::node::Node;
-use super::settings::{Architecture, Conditioning, DataSource, Dataset, DiscriminatorHead, Settings, StyleSource};
+use super::settings::{
+    Architecture, Conditioning, DataSource, Dataset, DiscriminatorHead, GradientPenalty, MethodName, Settings,
+    StyleSource, Targets,
+};
 use serde::Serialize;
 
 /// Image sizes the networks are defined for (protocol: StarGAN v2 derives all widths and depths from a power of two;
 /// below 16 nothing is left of the 16×16 bottleneck).
 const IMAGE_SIZES: std::ops::RangeInclusive<usize> = 16..=1024;
+
+/// The smallest images that the high-pass skips of StarGAN v2's generator do anything to: they act on features of 32, 64
+/// and 128 pixels.
+const SMALLEST_WITH_SKIPS: usize = 32;
 
 /// A value out of its range.
 pub(crate) struct Finding {
@@ -73,6 +83,7 @@ pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     r.between("generator.base_channels", s.generator.base_channels.unwrap_or(1), 1, 16_384);
     r.between("generator.max_channels", s.generator.max_channels, 1, 16_384);
     r.between("generator.residual_blocks", s.generator.residual_blocks, 0, 64);
+    r.weight("generator.w_hpf", s.generator.w_hpf);
     r.between("style.latent_dim", s.style.latent_dim, 1, 16_384);
     r.between("style.style_dim", s.style.style_dim, 1, 16_384);
     r.between("style.hidden_dim", s.style.hidden_dim, 1, 16_384);
@@ -96,7 +107,12 @@ pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     r.positive("optimizer.eps", s.optimizer.eps);
     r.weight("optimizer.weight_decay", s.optimizer.weight_decay);
     r.at_least("optimizer.n_critic", s.optimizer.n_critic, 1);
+    r.at_least("optimizer.step_every", s.optimizer.step_every, 1);
+    r.positive("optimizer.step_factor", s.optimizer.step_factor);
     r.decay("ema.decay", s.ema.decay);
+
+    drit::ranges(&s.drit, r);
+    munit::ranges(&s.munit, r);
 
     let size = s.train.image_size;
     let expected = format!("a power of two from {} to {}", IMAGE_SIZES.start(), IMAGE_SIZES.end());
@@ -178,8 +194,17 @@ fn name(value: &impl Serialize) -> String {
 /// Settings of one run that do not go together.
 pub(crate) fn conflicts(s: &Settings, d: &Dataset) -> Vec<Conflict> {
     let mut found = Conflicts::default();
-    networks(s, &mut found);
-    losses(s, &mut found);
+    if s.method == MethodName::StarganV2 {
+        networks(s, &mut found);
+        losses(s, &mut found);
+        targets(s, &mut found);
+    }
+    if s.method == MethodName::Munit {
+        munit::conflicts(s, &mut found);
+    }
+    if s.method == MethodName::Drit {
+        drit::conflicts(s, &mut found);
+    }
     let (low, high) = (s.augment.crop_min_aspect, s.augment.crop_max_aspect);
     found.add(
         low <= high,
@@ -196,8 +221,23 @@ pub(crate) fn conflicts(s: &Settings, d: &Dataset) -> Vec<Conflict> {
         ),
         format!("set train.gradient_accumulation to {batch} or less"),
     );
+    start(s, &mut found);
     data(d, &mut found);
     found.0
+}
+
+fn start(s: &Settings, found: &mut Conflicts) {
+    for (path, is_set) in [
+        ("train.start_iteration", s.train.start_iteration.is_some()),
+        ("train.start_content", s.train.start_content.is_some()),
+    ] {
+        found.add(
+            !is_set || s.train.start_from.is_some(),
+            &[path],
+            format!("`{path}` has no effect without `train.start_from`"),
+            "leave it out, or say with train.start_from what the run begins with",
+        );
+    }
 }
 
 fn networks(s: &Settings, found: &mut Conflicts) {
@@ -213,6 +253,13 @@ fn networks(s: &Settings, found: &mut Conflicts) {
         format!("set generator.conditioning = {}, or another generator.arch", name(&fitting)),
     );
     let (size, layers) = (s.train.image_size, s.discriminator.layers);
+    let w_hpf = s.generator.w_hpf;
+    found.add(
+        arch != Architecture::StarganV2 || w_hpf == 0.0 || size >= SMALLEST_WITH_SKIPS,
+        &["generator.w_hpf", "train.image_size"],
+        format!("`generator.w_hpf` is {w_hpf}, and high-pass skips act on 32 pixels and more, not on images of {size}"),
+        format!("set generator.w_hpf = 0, or train.image_size to {SMALLEST_WITH_SKIPS} or more"),
+    );
     let halvings = size.checked_ilog2().unwrap_or(0) as usize;
     found.add(
         s.discriminator.arch != Architecture::Stargan || layers <= halvings,
@@ -266,6 +313,18 @@ fn losses(s: &Settings, found: &mut Conflicts) {
         &["phases.reference_trains_style_encoder", "phases.reference"],
         "`phases.reference_trains_style_encoder` has no effect without `phases.reference`".into(),
         "set phases.reference = true, or leave it out",
+    );
+}
+
+fn targets(s: &Settings, found: &mut Conflicts) {
+    // Both take the reference images for images of the target domains.
+    let needs_references = s.phases.reference
+        || (s.loss.gradient_penalty == GradientPenalty::WganGp && s.discriminator.head == DiscriminatorHead::MultiTask);
+    found.add(
+        s.train.targets == Targets::References || !needs_references,
+        &["train.targets", "phases.reference", "discriminator.head"],
+        format!("`train.targets` is {}, but training needs reference images of the targets", name(&s.train.targets)),
+        "set train.targets = \"references\", or phases.reference = false and a discriminator.head of \"acgan\"",
     );
 }
 

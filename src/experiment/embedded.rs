@@ -7,8 +7,10 @@ use std::io;
 use std::path::Path;
 
 /// The embedded experiment files: name and text.
-pub const EMBEDDED: [(&str, &str); 2] = [
+pub const EMBEDDED: [(&str, &str); 4] = [
     ("ablation.toml", include_str!("../../experiments/ablation.toml")),
+    ("baselines.toml", include_str!("../../experiments/baselines.toml")),
+    ("ffhq.toml", include_str!("../../experiments/ffhq.toml")),
     ("variants.toml", include_str!("../../experiments/variants.toml")),
 ];
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 /// Version of what the settings mean. To be raised whenever a change of the code, or of a built-in default, makes the
 /// same specification give another result; runs made before then count as other runs.
-pub const METHOD_VERSION: u32 = 3;
+pub const METHOD_VERSION: u32 = 4;
 
 /// The identity of a run: 64 hex digits of BLAKE3 over canonical JSON (sorted keys, no spaces) of everything that
 /// decides its result. Equal identities mean equal results.
@@ -23,14 +23,25 @@ pub const METHOD_VERSION: u32 = 3;
 /// - `sample`: pictures for the eye;
 /// - `evaluation`: how the trained networks are measured. A finished run whose evaluation is asked for in another way is
 ///   evaluated again, not trained again (`crate::evaluate::evaluation_key`);
-/// - `loss.diversity`, which shows as `lambda_ds` = 0.
+/// - `train.start_from`, a place: `train.start_content` stands for what is in there;
+/// - `generator.landmark_weights`, a place too: a run refuses to go on with weights of another content;
+/// - `loss.diversity`, which shows as `lambda_ds` = 0;
+/// - tables of settings that other methods alone read.
 pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
     let mut settings = object(&spec.settings);
+    for table in spec.settings.method.tables_of_others() {
+        settings.remove(table);
+    }
     settings.remove("loader");
     settings.remove("sample");
     settings.remove("evaluation");
-    remove_from(&mut settings, "train", &["log_every", "sample_every", "checkpoint_every", "evaluate_every"]);
+    let cadences = ["log_every", "sample_every", "checkpoint_every", "evaluate_every"];
+    remove_from(&mut settings, "train", &cadences);
+    remove_from(&mut settings, "train", &["start_from"]);
     remove_from(&mut settings, "loss", &["diversity"]);
+    // Without high-pass skips, identities are those from before there were any.
+    let skips = spec.settings.generator.w_hpf != 0.0;
+    remove_from(&mut settings, "generator", if skips { &["landmark_weights"] } else { &["landmark_weights", "w_hpf"] });
 
     let mut dataset = object(&spec.dataset);
     let mut places = vec!["root", "train", "val"];

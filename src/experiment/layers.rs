@@ -4,7 +4,7 @@ use super::check;
 use super::decode::decode;
 use super::error::{Collector, ConfigError};
 use super::load::check_list;
-use super::model::{Experiment, ExperimentTable, Named, ProfileEntry, Selection, names};
+use super::model::{DatasetEntry, Experiment, ExperimentTable, Named, ProfileEntry, Selection, names};
 use super::node::{Node, Value};
 use super::plan::Flag;
 use super::read::syntax_error;
@@ -24,6 +24,8 @@ pub(crate) struct Layer {
     pub(crate) settings: Node,
     /// Fields of the data set, if it has any.
     pub(crate) dataset: Option<Node>,
+    /// Whether it is about one variant and those that extend it.
+    pub(crate) of_variant: bool,
 }
 
 /// The values of all `--set` options together.
@@ -42,32 +44,39 @@ pub(crate) fn layers(
     profile: Option<&ProfileEntry>,
     overrides: &Overrides,
 ) -> Vec<Layer> {
-    let plain = |name: String, settings: &Node| Layer { name, settings: settings.clone(), dataset: None };
-    let mut layers = vec![plain("[defaults]".into(), &experiment.defaults)];
+    let layer = |name: String, settings: &Node, of_variant: bool| Layer {
+        name,
+        settings: settings.clone(),
+        dataset: None,
+        of_variant,
+    };
+    let of_dataset = |name: String, entry: &DatasetEntry| Layer {
+        dataset: Some(entry.fields.clone()),
+        ..layer(name, &entry.settings, false)
+    };
+    let mut layers = vec![layer("[defaults]".into(), &experiment.defaults, false)];
     if let Some(entry) = experiment.dataset(dataset) {
-        let fields = Some(entry.fields.clone());
-        layers.push(Layer { name: format!("[dataset.{dataset}]"), settings: entry.settings.clone(), dataset: fields });
+        layers.push(of_dataset(format!("[dataset.{dataset}]"), entry));
     }
     let chain = experiment.chain(variant);
     for entry in &chain {
-        layers.push(plain(format!("[variant.{}]", entry.key), &entry.settings));
+        layers.push(layer(format!("[variant.{}]", entry.key), &entry.settings, true));
     }
     if let Some(profile) = profile {
-        layers.push(plain(format!("[profile.{}]", profile.key), &profile.settings));
+        layers.push(layer(format!("[profile.{}]", profile.key), &profile.settings, false));
         if let Some(entry) = profile.datasets.iter().find(|entry| entry.key == dataset) {
-            let name = format!("[profile.{}.dataset.{dataset}]", profile.key);
-            let fields = Some(entry.fields.clone());
-            layers.push(Layer { name, settings: entry.settings.clone(), dataset: fields });
+            layers.push(of_dataset(format!("[profile.{}.dataset.{dataset}]", profile.key), entry));
         }
         for entry in &chain {
             for (key, settings) in profile.variants.iter().filter(|(key, _)| *key == entry.key) {
-                layers.push(plain(format!("[profile.{}.variant.{key}]", profile.key), settings));
+                layers.push(layer(format!("[profile.{}.variant.{key}]", profile.key), settings, true));
             }
         }
     }
     if overrides.settings.is_some() || overrides.dataset.is_some() {
         let settings = overrides.settings.clone().unwrap_or_else(|| Node::empty(&experiment.start));
-        layers.push(Layer { name: "--set".into(), settings, dataset: overrides.dataset.clone() });
+        let dataset = overrides.dataset.clone();
+        layers.push(Layer { name: "--set".into(), settings, dataset, of_variant: false });
     }
     layers
 }

@@ -5,7 +5,7 @@ use super::decode::decode;
 use super::error::{Collector, ConfigError, ConfigErrors};
 use super::model::{
     DatasetEntry, Experiment, ExperimentTable, Header, Named, NoKeys, ProfileEntry, ProfileTable, Selection,
-    VariantEntry, VariantTable, names,
+    VariantEntry, VariantTable, named, names,
 };
 use super::node::Node;
 use super::read::{Reader, known_tables, read_tree};
@@ -13,6 +13,7 @@ use super::sections::{Section, section, tables};
 use super::settings::Dataset;
 use super::source::Location;
 use super::suggest;
+use harness_reports::paper::TABLES;
 use std::path::Path;
 
 /// Reads an experiment file and what it extends, and checks every table of it: syntax, keys, types, ranges, and that
@@ -59,9 +60,31 @@ fn read_header(table: Option<&Node>, start: &Location, errors: &mut Collector) -
         }
         _ => {}
     }
-    let header =
-        Header { name: own.name.unwrap_or_default(), title: own.title, description: own.description, table: own.table };
+    let header = Header {
+        name: own.name.unwrap_or_default(),
+        title: own.title,
+        description: own.description,
+        tables: published_tables(&node, errors),
+    };
     (header, read_selection(&node, own.seeds, errors))
+}
+
+/// The published tables that `table` or `tables` names.
+fn published_tables(node: &Node, errors: &mut Collector) -> Vec<String> {
+    if let (Some(_), Some(list)) = (node.get("table"), node.get("tables")) {
+        let error = ConfigError::at(list.key_at.clone(), "both `table` and `tables` are given");
+        errors.push(error.help("put the name from `table` into `tables` and remove `table`"));
+    }
+    check_list(node.get("tables"), "tables", errors);
+    let one = node.get("table").and_then(named);
+    let tables: Vec<Named> = names(node, "tables").unwrap_or_default().into_iter().chain(one).collect();
+    let known = || TABLES.iter().map(|(key, _)| *key);
+    for (name, at) in &tables {
+        if !known().any(|key| key == name) {
+            errors.push(suggest::unknown_name(at.clone(), "published table", name, known()));
+        }
+    }
+    tables.into_iter().map(|(name, _)| name).collect()
 }
 
 fn read_selection(node: &Node, seeds: Option<Vec<u64>>, errors: &mut Collector) -> Selection {

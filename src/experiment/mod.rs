@@ -43,3 +43,4 @@ pub use plan::{Flag, Plan, PlanOptions, VariantInfo};
 pub use schema::schema;
 pub use settings::{Dataset, RunSpec, Settings};
 pub use source::Position;
+pub(crate) use suggest::nearest;

@@ -26,7 +26,7 @@ pub(crate) struct Header {
     pub(crate) name: String,
     pub(crate) title: Option<String>,
     pub(crate) description: Option<String>,
-    pub(crate) table: Option<String>,
+    pub(crate) tables: Vec<String>,
 }
 
 /// Which runs to make; what is unset is left to the layer below.
@@ -140,7 +140,10 @@ pub(crate) struct ExperimentTable {
     pub(crate) name: Option<String>,
     pub(crate) title: Option<String>,
     pub(crate) description: Option<String>,
+    /// Published table to compare with.
     pub(crate) table: Option<String>,
+    /// Several of them.
+    pub(crate) tables: Option<Vec<String>>,
     /// File to build on, relative to this one.
     pub(crate) extends: Option<String>,
     pub(crate) variants: Option<Vec<String>>,
@@ -174,11 +177,15 @@ pub(crate) struct ProfileTable {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NoKeys {}
 
+/// A string with its place.
+pub(crate) fn named(node: &Node) -> Option<Named> {
+    match &node.value {
+        Value::String(name) => Some((name.clone(), node.at.clone())),
+        _ => None,
+    }
+}
+
 /// The strings of a list with their places.
 pub(crate) fn names(table: &Node, key: &str) -> Option<Vec<Named>> {
-    let named = |element: &Node| match &element.value {
-        Value::String(name) => Some((name.clone(), element.at.clone())),
-        _ => None,
-    };
     table.get(key).map(|list| list.elements().iter().filter_map(named).collect())
 }

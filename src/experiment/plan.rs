@@ -6,7 +6,7 @@ use super::error::{Collector, ConfigError, ConfigErrors};
 use super::layers::{Layer, Overrides, lay, layers, parse_sets};
 use super::load::{check_selection, known_variant, runnable};
 use super::model::{Experiment, Named, ProfileEntry};
-use super::settings::{Dataset, RunSpec, Settings};
+use super::settings::{Architecture, Dataset, MethodName, RunSpec, Settings};
 use super::source::argument;
 use super::suggest;
 
@@ -44,8 +44,8 @@ pub struct Plan {
     pub title: String,
     /// What the experiment is about.
     pub description: String,
-    /// The published table it is compared with.
-    pub table: Option<String>,
+    /// Keys of the published tables it is compared with.
+    pub tables: Vec<String>,
     /// The chosen profile.
     pub profile: Option<String>,
     /// The variants, in the order of the rows.
@@ -115,7 +115,7 @@ impl Experiment {
             experiment: self.header.name.clone(),
             title: self.header.title.clone().unwrap_or_else(|| self.header.name.clone()),
             description: self.header.description.clone().unwrap_or_default(),
-            table: self.header.table.clone(),
+            tables: self.header.tables.clone(),
             profile: options.profile.clone(),
             variants,
             runs,
@@ -213,8 +213,21 @@ impl Experiment {
             let error = ConfigError::at(at, conflict.message).help(conflict.help);
             errors.push(if is_data { error } else { error.in_variant(variant) });
         }
+        for layer in layers.iter().filter(|layer| layer.of_variant) {
+            for table in settings.method.tables_of_others() {
+                let Some(node) = layer.settings.get(table) else { continue };
+                let method = settings.method.name();
+                let message = format!("`{table}` has no effect: the method of this variant is \"{method}\"");
+                let known = settings.method.tables().join(", ");
+                let help = format!("leave it out, or set another `method`; tables of \"{method}\" alone: {known}");
+                errors.push(ConfigError::at(node.key_at.clone(), message).help(help).in_variant(variant));
+            }
+        }
         if !settings.loss.diversity {
             settings.loss.lambda_ds = 0.0;
+        }
+        if settings.method != MethodName::StarganV2 || settings.generator.arch != Architecture::StarganV2 {
+            settings.generator.w_hpf = 0.0;
         }
         Resolved { settings, dataset: data, layers }
     }

@@ -12,7 +12,7 @@ use toml_edit::Document;
 pub(crate) type Reader<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 
 /// Keys of `[experiment]` that a file does not pass on to the files that extend it.
-const OWN_KEYS: [&str; 5] = ["name", "title", "description", "table", "extends"];
+const OWN_KEYS: [&str; 6] = ["name", "title", "description", "table", "tables", "extends"];
 
 /// More files than this in a row are taken for a cycle that symbolic links hide.
 const LONGEST_CHAIN: usize = 32;

@@ -3,13 +3,27 @@
 //!
 //! These are plain serde structs. Layering, source spans and error reporting live beside them in this folder.
 
+mod drit;
+mod munit;
+
+pub use drit::Drit;
+pub use munit::{Munit, MunitAdversarial, Padding};
+
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Everything that decides the result of a run except the data set and the seed.
+///
+/// A method reads the tables that [`MethodName::tables`] names and those that all methods share.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// The system that is trained.
+    pub method: MethodName,
+    /// MUNIT, where that is the method.
+    pub munit: Munit,
+    /// DRIT and MSGAN, where that is the method.
+    pub drit: Drit,
     /// The generator.
     pub generator: Generator,
     /// What the generator is conditioned on.
@@ -36,6 +50,85 @@ pub struct Settings {
     pub sample: Sample,
     /// How images are loaded. Does not change results, hence not part of a run's identity.
     pub loader: Loader,
+}
+
+/// A system that can be trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MethodName {
+    /// StarGAN v2 and what its parts can be put together to: the ablation, StarGAN.
+    #[default]
+    StarganV2,
+    /// MUNIT (Huang et al. 2018), one model per pair of domains.
+    Munit,
+    /// DRIT (Lee et al. 2018) and, with mode seeking, MSGAN (Mao et al. 2019), one model per pair of domains.
+    Drit,
+}
+
+impl MethodName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::StarganV2, Self::Munit, Self::Drit];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StarganV2 => "stargan_v2",
+            Self::Munit => "munit",
+            Self::Drit => "drit",
+        }
+    }
+
+    /// The tables of settings that this method alone reads.
+    pub fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::StarganV2 => &["generator", "style", "discriminator", "loss", "phases", "init"],
+            Self::Munit => &["munit"],
+            Self::Drit => &["drit"],
+        }
+    }
+
+    /// The tables of settings that other methods alone read.
+    pub fn tables_of_others(self) -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().filter(move |other| *other != self).flat_map(Self::tables).copied()
+    }
+
+    /// How its training batches are drawn.
+    pub fn draws(self, sampling: Sampling) -> Draws {
+        match self {
+            Self::StarganV2 => Draws::Mixed(sampling),
+            Self::Munit | Self::Drit => Draws::EveryDomain,
+        }
+    }
+}
+
+/// What a training batch is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draws {
+    /// Images of all domains mixed, with references.
+    Mixed(Sampling),
+    /// A batch of every domain, without references: the images of each domain in shuffled passes, as the official code
+    /// of the systems of two domains does.
+    EveryDomain,
+}
+
+/// How the images of a batch that mixes domains are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampling {
+    /// Every domain equally often, images with replacement (StarGAN v2).
+    Balanced,
+    /// All images equally often, in shuffled passes over the whole split (StarGAN). References stay balanced.
+    Shuffled,
+}
+
+/// Where the target domains of an iteration come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Targets {
+    /// The domains of the reference images, which are drawn independently of the sources (StarGAN v2).
+    References,
+    /// The domains of the source images in another order (StarGAN).
+    ShuffledSources,
 }
 
 /// Network family of the generator or the discriminator.
@@ -73,6 +166,16 @@ pub struct Generator {
     pub max_channels: usize,
     /// Residual blocks in the bottleneck of `stargan`.
     pub residual_blocks: usize,
+    /// Divisor of the high-pass filter through which `stargan_v2` passes details of the source's face on, where a face
+    /// landmark network finds its parts: the official code has 1 for CelebA-HQ, and 0, no such skips, for everything that
+    /// is no face. A property of the data set, which its table may set for all variants: `stargan` and other methods have
+    /// no such skips, and a resolved specification of theirs says 0.
+    pub w_hpf: f64,
+    /// Weights (safetensors) of the landmark network, where `w_hpf` is not 0. Unset: those that
+    /// `harness weights import wing.ckpt` put in place. Where they lie is no part of a run's identity; a run goes on with
+    /// those that it began with, or not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landmark_weights: Option<PathBuf>,
 }
 
 impl Default for Generator {
@@ -83,6 +186,8 @@ impl Default for Generator {
             base_channels: None,
             max_channels: 512,
             residual_blocks: 6,
+            w_hpf: 0.0,
+            landmark_weights: None,
         }
     }
 }
@@ -252,8 +357,13 @@ impl Default for Phases {
 pub enum LrSchedule {
     /// Constant.
     Constant,
-    /// Constant for the first half of training, then linear to 0 (StarGAN).
+    /// Constant for the first half of training, then linear to 0 (StarGAN's paper; DRIT).
     LinearSecondHalf,
+    /// What StarGAN's code does instead: in the second half, every 1,000 iterations, the learning rate loses its first
+    /// value divided by the number of iterations in that half, 0.1 % of it in all.
+    StarganCode,
+    /// Times `step_factor` every `step_every` iterations (MUNIT).
+    Step,
 }
 
 /// Adam with L2 in the gradient, and the update schedule.
@@ -276,6 +386,10 @@ pub struct Optimizer {
     pub n_critic: u64,
     /// Learning-rate schedule.
     pub schedule: LrSchedule,
+    /// Iterations between two steps of the schedule `step`.
+    pub step_every: u64,
+    /// Factor of a step of the schedule `step`.
+    pub step_factor: f64,
 }
 
 impl Default for Optimizer {
@@ -289,6 +403,8 @@ impl Default for Optimizer {
             weight_decay: 1e-4,
             n_critic: 1,
             schedule: LrSchedule::Constant,
+            step_every: 100_000,
+            step_factor: 0.5,
         }
     }
 }
@@ -315,6 +431,8 @@ impl Default for Ema {
 pub enum InitScheme {
     /// N(0, 2 / fan_in), biases 0 (StarGAN v2).
     He,
+    /// N(0, 0.02²), biases 0 (DCGAN; MUNIT's discriminators).
+    Normal,
     /// PyTorch's default for convolutions and linear layers: U(±1/√fan_in), biases too (StarGAN).
     Pytorch,
 }
@@ -339,13 +457,30 @@ impl Default for Init {
 pub struct Train {
     /// Side of the square images in pixels, a power of two.
     pub image_size: usize,
-    /// Images per step.
+    /// Images per step; with a method of two domains, of every domain.
     pub batch_size: usize,
+    /// How images are chosen. Methods of two domains go through each domain in shuffled passes, whatever is set.
+    pub sampling: Sampling,
+    /// Where target domains come from; for methods of more than two domains.
+    pub targets: Targets,
     /// Parts in which a batch passes through the networks: their gradients add up to those of the whole batch, in a
     /// fraction of its memory. At most the batch size.
     pub gradient_accumulation: usize,
     /// Iterations (one discriminator update per half each).
     pub iterations: u64,
+    /// What training begins with instead of random weights: a run (its folder, or a checkpoint in it) of the same method,
+    /// or, for StarGAN v2, a checkpoint of the official code (one of its files, or what their names begin with, as in
+    /// `expr/checkpoints/100000`). Networks, averages and Adam's moments are taken over as far as they are there. Where it
+    /// lies is no part of a run's identity, what is in it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_from: Option<PathBuf>,
+    /// Iterations that count as done at the beginning, for the schedules. Unset: those that `start_from` was trained for;
+    /// 0 begins the schedules anew, for training on with other data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_iteration: Option<u64>,
+    /// Hex BLAKE3 of what `start_from` holds. Filled in when the run is planned; where it is set, nothing else is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_content: Option<String>,
     /// Iterations between two logged losses.
     pub log_every: u64,
     /// Iterations between two sample sheets.
@@ -361,8 +496,13 @@ impl Default for Train {
         Self {
             image_size: 256,
             batch_size: 8,
+            sampling: Sampling::Balanced,
+            targets: Targets::References,
             gradient_accumulation: 1,
             iterations: 100_000,
+            start_from: None,
+            start_iteration: None,
+            start_content: None,
             log_every: 10,
             sample_every: 5_000,
             checkpoint_every: 10_000,
@@ -598,4 +738,21 @@ pub struct RunSpec {
     pub seed: u64,
     /// All other settings.
     pub settings: Settings,
+}
+
+impl RunSpec {
+    /// A run of these settings that belongs to no experiment and is never recorded.
+    pub fn unrecorded(settings: Settings, dataset: Dataset, seed: u64) -> Self {
+        let none = || "none".to_owned();
+        Self {
+            experiment: none(),
+            variant: none(),
+            label: none(),
+            dataset_name: none(),
+            profile: None,
+            dataset,
+            seed,
+            settings,
+        }
+    }
 }

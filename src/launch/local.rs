@@ -101,7 +101,7 @@ fn announcement(run: &Planned) -> String {
             format!("{name}  is finished, evaluated again: the settings or weights of its evaluation changed")
         }
         Action::Resume { iteration, because } => format!("{name}  resumes after iteration {iteration} ({because})"),
-        Action::Start => format!("{name}  {} iterations, id {id}", run.spec.settings.train.iterations),
+        Action::Start => format!("{name}  {} iterations, id {id}", run.remaining()),
         Action::Blocked { reason } => format!("{name}  cannot be trained: {reason}"),
     }
 }

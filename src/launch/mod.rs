@@ -4,8 +4,10 @@ mod datasets;
 pub mod jobs;
 mod local;
 mod survey;
+mod weights;
 mod worker;
 
 pub use datasets::Datasets;
 pub use local::{Board, Launch, Summary, cache_dir, launch};
 pub use survey::{Action, Planned, survey};
+pub use weights::check_weights;

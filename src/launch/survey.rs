@@ -1,10 +1,12 @@
 //! What is to be done: every run of a plan beside what is on disk.
 
 use super::Datasets;
+use crate::checkpoints::{CheckpointError, Start, Surveyed};
 use crate::error::{Error, one_line};
 use crate::evaluate::evaluation_key;
 use crate::experiment::settings::RunSpec;
 use crate::experiment::{Plan, identity};
+use crate::methods::stargan_v2::landmarks;
 use crate::store::{RunEntry, RunFolder, StoreError, folder_name};
 use harness_reports::records::{FORMAT_VERSION, RunRecord, RunState};
 use std::path::{Path, PathBuf};
@@ -25,9 +27,10 @@ pub enum Action {
     },
     /// Train from the first iteration.
     Start,
-    /// Nothing can be done: its folder cannot be read. The other runs are not concerned.
+    /// Nothing can be done: its folder cannot be read, or weights that it needs are not there. The other runs are not
+    /// concerned.
     Blocked {
-        /// What is wrong with the folder.
+        /// What is wrong.
         reason: String,
     },
 }
@@ -43,6 +46,8 @@ pub struct Planned {
     pub path: PathBuf,
     /// What is to be done.
     pub action: Action,
+    /// Whether what the run begins with holds the face landmark network.
+    pub brings_landmarks: bool,
 }
 
 impl Planned {
@@ -62,7 +67,7 @@ impl Planned {
         match self.action {
             Action::Skip | Action::Evaluate | Action::Blocked { .. } => 0,
             Action::Resume { iteration, .. } => all.saturating_sub(iteration),
-            Action::Start => all,
+            Action::Start => all.saturating_sub(self.spec.settings.train.start_iteration.unwrap_or(0)),
         }
     }
 }
@@ -74,19 +79,38 @@ pub fn survey(plan: &Plan, datasets: &mut Datasets, runs_dir: &Path) -> Result<V
 
 fn planned(spec: &RunSpec, datasets: &mut Datasets, runs_dir: &Path) -> Result<Planned, Error> {
     let dataset = datasets.get(spec).map_err(|source| Error::Data { name: spec.dataset_name.clone(), source })?;
-    let record = record(spec, dataset.domains(), dataset.fingerprint()).map_err(|error| Error::Io {
+    let mut spec = spec.clone();
+    let start = start(&spec, dataset.domains().len())?;
+    if let Some(start) = &start {
+        spec.settings.train.start_content = Some(start.content.clone());
+        spec.settings.train.start_iteration = Some(start.iteration);
+    }
+    let brings_landmarks = start.is_some_and(|start| start.has_landmarks);
+    let record = record(&spec, dataset.domains(), dataset.fingerprint()).map_err(|error| Error::Io {
         action: format!("cannot record the specification of {}", spec.variant),
         source: error.into(),
     })?;
     let path = RunFolder::locate(runs_dir, &record);
     let action = if path.join("run.json").exists() {
         RunEntry::read(&path)
-            .and_then(|run| action(&run, spec))
+            .and_then(|run| action(&run, &spec))
             .unwrap_or_else(|error| Action::Blocked { reason: one_line(&error) })
     } else {
         Action::Start
     };
-    Ok(Planned { spec: spec.clone(), record, path, action })
+    let action = match (&action, landmarks::locate(&spec.settings.generator)) {
+        (Action::Start | Action::Resume { .. }, Err(error)) if !brings_landmarks => {
+            Action::Blocked { reason: one_line(&error) }
+        }
+        _ => action,
+    };
+    Ok(Planned { spec, record, path, action, brings_landmarks })
+}
+
+/// What the run begins with, where that is not random weights.
+fn start(spec: &RunSpec, domains: usize) -> Result<Option<Surveyed>, CheckpointError> {
+    let path = spec.settings.train.start_from.as_deref();
+    path.map(|path| Start::locate(path)?.survey(spec, domains)).transpose()
 }
 
 fn record(spec: &RunSpec, domains: &[String], fingerprint: &str) -> serde_json::Result<RunRecord> {

@@ -4,16 +4,61 @@ use super::StoreError;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Replaces `path` by `bytes`: written to a temporary name in the same folder, synced, renamed, folder synced.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = temporary(folder).map_err(StoreError::io("write in", folder))?;
-    file.write_all(bytes).map_err(StoreError::io("write", path))?;
-    file.as_file().sync_all().map_err(StoreError::io("write", path))?;
-    file.persist(path).map_err(|error| StoreError::io("write", path)(error.error))?;
-    sync_dir(folder)
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write_bytes`], with the content that `write` gives.
+pub fn write_with(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), StoreError> {
+    let mut file = NewFile::begin(path)?;
+    write(file.file()).map_err(StoreError::io("write", path))?;
+    file.commit()
+}
+
+/// A file that is written piece by piece under a temporary name in the folder of its path, and takes that path when it is
+/// complete. Dropped before, it leaves nothing behind.
+#[derive(Debug)]
+pub struct NewFile {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl NewFile {
+    /// An empty file that is to become `path`.
+    ///
+    /// # Errors
+    /// The folder does not exist, or nothing may be written in it.
+    pub fn begin(path: &Path) -> Result<Self, StoreError> {
+        let folder = folder_of(path);
+        let file = temporary(folder).map_err(StoreError::io("write in", folder))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// The file, for writing.
+    pub fn file(&mut self) -> &mut File {
+        self.file.as_file_mut()
+    }
+
+    /// Its name while it is not complete, for another program to write to.
+    pub fn temporary_path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Syncs it and puts it in the place of whatever is at its path.
+    pub fn commit(self) -> Result<(), StoreError> {
+        let Self { file, path } = self;
+        file.as_file().sync_all().map_err(StoreError::io("write", &path))?;
+        file.persist(&path).map_err(|error| StoreError::io("write", &path)(error.error))?;
+        sync_dir(folder_of(&path))
+    }
+}
+
+/// The folder that a file of this path lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Replaces `path` by `value` as indented JSON, atomically.
@@ -36,7 +81,6 @@ pub fn create_dir(path: &Path) -> Result<(), StoreError> {
 
 /// Makes renames and removals in `folder` durable.
 pub(super) fn sync_dir(folder: &Path) -> Result<(), StoreError> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(StoreError::io("sync the folder", folder))
 }
 
@@ -64,6 +108,24 @@ mod tests {
         write_json(&path, &vec![1, 2]).unwrap();
         assert_eq!(read_json::<Vec<i32>>(&path).unwrap(), [1, 2]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_completed_leaves_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.gif");
+        write_bytes(&path, b"old").unwrap();
+        let mut file = NewFile::begin(&path).unwrap();
+        file.file().write_all(b"new").unwrap();
+        drop(file);
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        let mut file = NewFile::begin(&path).unwrap();
+        fs::write(file.temporary_path(), b"by another program").unwrap();
+        file.file().sync_all().unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"by another program");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(NewFile::begin(&dir.path().join("nowhere/film.gif")).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{StoreError, atomic};
 use candle_core::safetensors::Load;
 use candle_core::{Device, Tensor};
-use harness_reports::records::FORMAT_VERSION;
+use harness_reports::records::{FORMAT_VERSION, RunRecord};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -28,6 +28,9 @@ struct Header {
     id: String,
     /// The resolved specification.
     spec: serde_json::Value,
+    /// Names of the domains in index order; empty in files of versions that did not write them.
+    #[serde(default)]
+    domains: Vec<String>,
 }
 
 /// A checkpoint read back.
@@ -35,8 +38,43 @@ struct Header {
 pub struct Checkpoint {
     /// Iterations finished.
     pub iteration: u64,
+    /// Identity of the run it is of.
+    pub id: String,
+    /// The run's resolved specification (`RunSpec` as JSON).
+    pub spec: serde_json::Value,
+    /// Names of the domains in index order; empty in files of versions that did not write them.
+    pub domains: Vec<String>,
     /// Networks, averages and optimiser moments by name.
     pub state: HashMap<String, Tensor>,
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint of any run.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged or no checkpoint, or was written by a newer version.
+    pub fn read(path: &Path, device: &Device) -> Result<Self, StoreError> {
+        let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+        let header = header(path, &bytes)?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| StoreError::damaged(path, error))?;
+        let state = tensors
+            .iter()
+            .map(|(name, view)| Ok((name.to_owned(), view.load(device)?)))
+            .collect::<candle_core::Result<_>>()
+            .map_err(|error| StoreError::damaged(path, error))?;
+        let Header { iteration, id, spec, domains, .. } = header;
+        Ok(Self { iteration, id, spec, domains, state })
+    }
+}
+
+/// What the bytes of a checkpoint say about it.
+fn header(path: &Path, bytes: &[u8]) -> Result<Header, StoreError> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| StoreError::damaged(path, error))?;
+    let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+    let header = header.ok_or_else(|| StoreError::damaged(path, "it has no run metadata"))?;
+    let header: Header = serde_json::from_str(header).map_err(|error| StoreError::damaged(path, error))?;
+    super::folder::check_format(path, header.format)?;
+    Ok(header)
 }
 
 /// The checkpoints of one run.
@@ -45,12 +83,14 @@ pub struct Checkpoints {
     folder: PathBuf,
     id: String,
     spec: serde_json::Value,
+    domains: Vec<String>,
 }
 
 impl Checkpoints {
-    /// The checkpoints in `folder` of the run with this identity and specification.
-    pub fn new(folder: PathBuf, id: &str, spec: &serde_json::Value) -> Self {
-        Self { folder, id: id.to_owned(), spec: spec.clone() }
+    /// The checkpoints in the folder `run` of the run that `record` describes.
+    pub fn of(run: &Path, record: &RunRecord) -> Self {
+        let RunRecord { id, spec, domains, .. } = record.clone();
+        Self { folder: run.join("checkpoints"), id, spec, domains }
     }
 
     /// Iterations and paths of all checkpoints, oldest first. None if the folder does not exist.
@@ -63,7 +103,8 @@ impl Checkpoints {
     pub fn save(&self, iteration: u64, state: &HashMap<String, Tensor>) -> Result<PathBuf, StoreError> {
         atomic::create_dir(&self.folder)?;
         let path = self.folder.join(format!("{iteration:06}.safetensors"));
-        let header = Header { format: FORMAT_VERSION, iteration, id: self.id.clone(), spec: self.spec.clone() };
+        let Self { id, spec, domains, .. } = self.clone();
+        let header = Header { format: FORMAT_VERSION, iteration, id, spec, domains };
         let header = serde_json::to_string(&header).map_err(|error| StoreError::damaged(&path, error))?;
         let metadata = HashMap::from([(METADATA_KEY.to_owned(), header)]);
 
@@ -100,28 +141,17 @@ impl Checkpoints {
 
     /// Reads one checkpoint of this run.
     pub fn load(&self, path: &Path, device: &Device) -> Result<Checkpoint, StoreError> {
-        let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
-        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| StoreError::damaged(path, error))?;
-        let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
-        let header = header.ok_or_else(|| StoreError::damaged(path, "it has no run metadata"))?;
-        let header: Header = serde_json::from_str(header).map_err(|error| StoreError::damaged(path, error))?;
-        super::folder::check_format(path, header.format)?;
-        if header.id != self.id {
-            let (found, expected) = (header.id, self.id.clone());
+        let checkpoint = Checkpoint::read(path, device)?;
+        if checkpoint.id != self.id {
+            let (found, expected) = (checkpoint.id, self.id.clone());
             return Err(StoreError::OtherRun { path: path.to_owned(), found, expected });
         }
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|error| StoreError::damaged(path, error))?;
-        let state = tensors
-            .iter()
-            .map(|(name, view)| Ok((name.to_owned(), view.load(device)?)))
-            .collect::<candle_core::Result<_>>()
-            .map_err(|error| StoreError::damaged(path, error))?;
-        Ok(Checkpoint { iteration: header.iteration, state })
+        Ok(checkpoint)
     }
 }
 
 /// Iterations and paths of the checkpoints in `folder`, oldest first; other files are ignored.
-pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -150,8 +180,24 @@ mod tests {
             .collect()
     }
 
+    fn record(id: &str) -> RunRecord {
+        RunRecord {
+            format: FORMAT_VERSION,
+            id: id.into(),
+            experiment: "ablation".into(),
+            variant: "F".into(),
+            label: "F".into(),
+            dataset: "shapes".into(),
+            profile: None,
+            seed: 1,
+            domains: vec!["disc".into(), "square".into()],
+            data_fingerprint: "f".repeat(64),
+            spec: serde_json::json!({"z": 1, "a": 2}),
+        }
+    }
+
     fn checkpoints(folder: &Path) -> Checkpoints {
-        Checkpoints::new(folder.join("checkpoints"), "abc", &serde_json::json!({"z": 1, "a": 2}))
+        Checkpoints::of(folder, &record("abc"))
     }
 
     #[test]
@@ -167,6 +213,7 @@ mod tests {
         let latest = latest.unwrap();
         assert!(warnings.is_empty());
         assert_eq!(latest.iteration, 1_000_000);
+        assert_eq!((latest.spec["a"].as_i64(), latest.domains), (Some(2), record("abc").domains));
         assert_eq!(latest.state["nets/a"].to_vec2::<f32>().unwrap(), vec![vec![1e6; 3]; 2]);
         assert_eq!(fs::read_dir(dir.path().join("checkpoints")).unwrap().count(), 2);
     }
@@ -198,7 +245,7 @@ mod tests {
     fn refuses_another_run() {
         let dir = tempfile::tempdir().unwrap();
         checkpoints(dir.path()).save(10, &state(1.0)).unwrap();
-        let other = Checkpoints::new(dir.path().join("checkpoints"), "def", &serde_json::Value::Null);
+        let other = Checkpoints::of(dir.path(), &record("def"));
         assert!(matches!(other.latest(&Device::Cpu), Err(StoreError::OtherRun { .. })));
     }
 }

@@ -84,8 +84,23 @@ impl StoreError {
         move |source| Self::Io { action, path, source }
     }
 
+    /// Whether what was asked for is wrong, rather than the disk or the system failing.
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::UnknownRun { .. } | Self::AmbiguousRun { .. } | Self::Newer { .. } => true,
+            Self::Io { source, .. } => is_wrong_path(source),
+            _ => false,
+        }
+    }
+
     /// A record at `path` that is not what its format says.
     pub fn damaged(path: &Path, problem: impl std::fmt::Display) -> Self {
         Self::Damaged { path: path.to_owned(), problem: problem.to_string() }
     }
+}
+
+/// Whether a path cannot be what it was given for, rather than the disk or the system failing.
+pub(crate) fn is_wrong_path(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    [AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied].contains(&error.kind())
 }

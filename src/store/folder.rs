@@ -159,7 +159,7 @@ impl RunFolder {
 
     /// Its checkpoints.
     pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::new(self.path.join("checkpoints"), &self.record.id, &self.record.spec)
+        Checkpoints::of(&self.path, &self.record)
     }
 
     /// Begins or resumes training after `iteration`: later rows are dropped (they will be computed again, to the
@@ -176,6 +176,7 @@ impl RunFolder {
 
         let path = self.path.join("provenance.json");
         let mut starts: Vec<ProvenanceRecord> = if path.exists() { atomic::read_json(&path)? } else { Vec::new() };
+        let is_first = starts.is_empty();
         starts.push(provenance.record(iteration));
         atomic::write_json(&path, &starts)?;
 
@@ -183,6 +184,7 @@ impl RunFolder {
         self.state.set(RunState::Running, None)?;
         match iteration {
             0 => self.event("started", "from the first iteration"),
+            _ if is_first => self.event("started", &format!("after iteration {iteration}")),
             _ => self.event("resumed", &format!("after iteration {iteration}")),
         }
     }

@@ -12,9 +12,10 @@ mod lock;
 mod provenance;
 mod scan;
 
-pub use atomic::{create_dir, read_json, write_bytes, write_json};
+pub use atomic::{NewFile, create_dir, read_json, write_bytes, write_json, write_with};
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use error::StoreError;
+pub(crate) use error::is_wrong_path;
 pub use folder::{RunFolder, folder_name};
 pub use heartbeat::{HEARTBEAT_EVERY, now};
 pub use journal::Journal;

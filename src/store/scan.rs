@@ -1,7 +1,7 @@
 //! Finding runs. Readers take no locks.
 
 use super::folder::{folder_name, read_evaluation, read_record, read_state};
-use super::{HEARTBEAT_EVERY, StoreError, checkpoint};
+use super::{Checkpoints, HEARTBEAT_EVERY, StoreError};
 use harness_reports::records::{EvaluationRecord, RunRecord, RunState, StateRecord};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,9 +57,14 @@ impl RunEntry {
         read_evaluation(&self.path)
     }
 
+    /// Its checkpoints.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::of(&self.path, &self.record)
+    }
+
     /// Iteration of the newest checkpoint.
     pub fn last_checkpoint(&self) -> Result<Option<u64>, StoreError> {
-        Ok(checkpoint::list(&self.path.join("checkpoints"))?.last().map(|(iteration, _)| *iteration))
+        Ok(self.checkpoints().list()?.last().map(|(iteration, _)| *iteration))
     }
 }
 

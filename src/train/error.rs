@@ -1,5 +1,7 @@
 //! Errors of training.
 
+use crate::checkpoints::CheckpointError;
+use crate::methods::BuildError;
 use crate::store::StoreError;
 
 /// An error of a part that training is put together from: data, sample sheets, evaluation.
@@ -24,13 +26,22 @@ pub enum TrainError {
         /// Fingerprint found.
         found: String,
     },
+    /// What the run is to begin with cannot be used.
+    #[error(transparent)]
+    Start(Box<CheckpointError>),
+    /// What the run is to begin with is not what it was planned with.
+    #[error("train.start_from: {} has changed since the run was planned; run the experiment file again", path.display())]
+    StartChanged {
+        /// Where it lies.
+        path: std::path::PathBuf,
+    },
     /// The networks could not be built or restored.
     #[error("cannot {action} the networks")]
     Build {
         /// `build` or `restore`.
         action: &'static str,
         /// Why not.
-        source: harness_ops::Error,
+        source: BuildError,
     },
     /// A step could not be computed.
     #[error("training step {iteration} failed")]

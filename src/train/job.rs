@@ -1,11 +1,12 @@
 //! One run from its folder to its end.
 
-use super::trainer::telling;
+use super::begin::{Ready, ready};
+use super::trainer::{parameter_counts, telling};
 use super::{Cause, Ending, Evaluation, Event, Parts, Progress, Sampler, Stop, TrainError, Trainer, in_pool};
 use crate::data::{DataSet, LoaderOptions, TrainLoader};
 use crate::evaluate::{EvaluateError, Evaluator, evaluation_key};
 use crate::experiment::settings::RunSpec;
-use crate::methods;
+use crate::methods::{self, Frozen};
 use crate::store::{Provenance, RunFolder};
 use candle_core::Device;
 use harness_reports::records::{EvaluationRecord, FORMAT_VERSION, RunState};
@@ -74,12 +75,14 @@ fn evaluate_again(
     progress: &mut dyn Progress,
 ) -> Result<bool, TrainError> {
     let spec = specification(job, folder)?;
-    let built = methods::build(&spec, folder.record().domains.len(), &job.device);
-    let mut method = built.map_err(|source| TrainError::Build { action: "build", source })?;
     let (checkpoint, _) = folder.checkpoints().latest(&job.device)?;
     let checkpoint = checkpoint.ok_or_else(|| TrainError::NoCheckpoint { folder: job.folder.clone() })?;
+    // With all that it was trained with, whatever lies in the folder of weights now.
+    let frozen = Frozen::State(&checkpoint.state);
+    let built = methods::build_with(&spec, folder.record().domains.len(), frozen, &job.device);
+    let mut method = built.map_err(|source| TrainError::Build { action: "build", source })?;
     let restored = method.load_state(&checkpoint.state);
-    restored.map_err(|source| TrainError::Build { action: "restore", source })?;
+    restored.map_err(|source| TrainError::Build { action: "restore", source: source.into() })?;
     let iteration = checkpoint.iteration;
     let failed = |source: Cause| TrainError::Evaluate { iteration, source };
     let evaluator = evaluator(job, &spec).map_err(|error| failed(error.into()))?;
@@ -124,15 +127,17 @@ fn specification(job: &Job, folder: &RunFolder) -> Result<RunSpec, TrainError> {
 /// Puts the parts together and trains. `false` means stopped on request.
 fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Progress) -> Result<bool, TrainError> {
     let spec = specification(job, folder)?;
-    let built = methods::build(&spec, folder.record().domains.len(), &job.device);
-    let mut method = built.map_err(|source| TrainError::Build { action: "build", source })?;
     let (checkpoint, warnings) = folder.checkpoints().latest(&job.device)?;
-    let from = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.iteration);
-    if let Some(checkpoint) = checkpoint {
-        let restored = method.load_state(&checkpoint.state);
-        restored.map_err(|source| TrainError::Build { action: "restore", source })?;
-    }
+    let domains = folder.record().domains.len();
+    let Ready { method, from, taken_over } = ready(job, &spec, domains, checkpoint)?;
     folder.start(from, &job.provenance)?;
+    for note in taken_over.iter().flatten() {
+        folder.event("weights", note)?;
+        progress.show(Event::Note { message: note.clone() });
+    }
+    for (network, content) in method.frozen() {
+        folder.event("weights", &format!("{network}: content {content}"))?;
+    }
     for warning in warnings {
         folder.event("warning", &warning)?;
         progress.show(Event::Note { message: format!("warning: {warning}") });
@@ -141,10 +146,18 @@ fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Prog
         folder.event("warning", warning)?;
     }
 
+    if taken_over.is_some() {
+        // Whatever becomes of the files it was taken from, the run resumes from here.
+        folder.log_metrics(&parameter_counts(method.as_ref()))?;
+        let state = method.state().map_err(|source| TrainError::Build { action: "save", source: source.into() })?;
+        folder.save_checkpoint(from, &state)?;
+    }
+
     let settings = &spec.settings;
     let options = LoaderOptions {
         image_size: settings.train.image_size,
         batch_size: settings.train.batch_size,
+        draws: settings.method.draws(settings.train.sampling),
         augment: settings.augment.clone(),
         seed: spec.seed,
         workers: settings.loader.workers,
@@ -158,7 +171,7 @@ fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Prog
     let mut prepared = None;
     let parts = Parts {
         method,
-        next_batch: Box::new(move || to_device(loader.next()?, &device)),
+        next_batch: Box::new(move || Ok(loader.next()?.to_device(&device)?)),
         sheets: Box::new(|method, iteration| {
             let sampler = match &sampler {
                 Some(sampler) => sampler,
@@ -175,14 +188,4 @@ fn train(job: &Job, folder: &mut RunFolder, stop: &Stop, progress: &mut dyn Prog
         }),
     };
     Trainer { folder, train: &settings.train, parts, stop, progress }.run(from)
-}
-
-/// Moves a batch to where it is computed on.
-fn to_device(batch: methods::Batch, device: &Device) -> Result<methods::Batch, Cause> {
-    Ok(methods::Batch {
-        x_src: batch.x_src.to_device(device)?,
-        x_ref: batch.x_ref.to_device(device)?,
-        x_ref2: batch.x_ref2.to_device(device)?,
-        ..batch
-    })
 }

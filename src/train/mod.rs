@@ -1,5 +1,6 @@
 //! Training: fetch, step, log, sample, evaluate, checkpoint, resume. Knows no method by name.
 
+mod begin;
 mod error;
 mod job;
 mod losses;

@@ -8,8 +8,8 @@ use crate::experiment::settings::RunSpec;
 use crate::methods::{Guidance, Method, Mode};
 use candle_core::{DType, Device, Tensor};
 use harness_ops::random::Key;
-use harness_reports::records::{Sheet, SheetCell, SheetRecord};
-use image::{Rgb, RgbImage, imageops};
+use harness_reports::records::{Mosaic, Sheet, SheetCell, SheetRecord};
+use image::RgbImage;
 
 /// Why sample sheets could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -238,20 +238,21 @@ impl Sampler {
 
     fn compose(&self, name: &str, iteration: u64, rows: Vec<Vec<Tile>>) -> Sheet {
         let side = self.size as u32;
-        let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
-        let mut picture = RgbImage::from_pixel(columns * side, rows.len() as u32 * side, Rgb([255; 3]));
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut mosaic = Mosaic::new(columns, rows.len(), side);
         let mut cells = Vec::with_capacity(rows.len());
         for (y, row) in rows.into_iter().enumerate() {
             let mut line = Vec::with_capacity(row.len());
             for (x, (cell, tile)) in row.into_iter().enumerate() {
                 if let Some(tile) = tile {
-                    imageops::replace(&mut picture, &tile, x as i64 * i64::from(side), y as i64 * i64::from(side));
+                    mosaic.place(x, y, &tile);
                 }
                 line.push(cell);
             }
             cells.push(line);
         }
-        Sheet { record: SheetRecord { name: name.to_owned(), iteration, tile: side, cells }, image: picture }
+        let record = SheetRecord { name: name.to_owned(), iteration, tile: side, cells };
+        Sheet { record, image: mosaic.into_picture() }
     }
 }
 
@@ -286,7 +287,7 @@ mod tests {
         fn translate(&self, x: &Tensor, y_src: &[u32], y_trg: &[u32], guidance: Guidance) -> Result<Tensor> {
             assert_eq!((x.dim(0)?, y_src.len()), (y_trg.len(), y_trg.len()));
             let shift = match guidance {
-                Guidance::Label => 0.0,
+                Guidance::Label | Guidance::Code(_) => 0.0,
                 Guidance::Latent(_) => 0.1,
                 Guidance::Reference(images) => {
                     assert_eq!(images.dims(), x.dims());
@@ -327,16 +328,7 @@ mod tests {
             Dataset { source: DataSource::Shapes, train_per_domain: 1, val_per_domain: 3, ..Dataset::default() };
         let open = OpenOptions { strict: true, image_size: 16, cache_dir: None };
         let data = DataSet::open(&dataset, &open).unwrap();
-        let spec = RunSpec {
-            experiment: "test".into(),
-            variant: "F".into(),
-            label: "F".into(),
-            dataset_name: "shapes".into(),
-            profile: None,
-            dataset,
-            seed: 7,
-            settings,
-        };
+        let spec = RunSpec::unrecorded(settings, dataset, 7);
         Sampler::new(&spec, &data, &Device::Cpu).unwrap().sheets(&Painter(modes), 40).unwrap()
     }
 

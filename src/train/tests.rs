@@ -73,19 +73,19 @@ impl Method for Drift {
 
 fn batch(iteration: u64) -> Batch {
     let x = Key::new(7, "images").normal(iteration, (2, 3, 4, 4), DType::F32, &DEVICE).unwrap();
-    Batch { x_src: x.clone(), y_src: vec![0, 1], x_ref: x.clone(), x_ref2: x, y_ref: vec![1, 0] }
+    Batch { x_src: x, y_src: vec![0, 1], references: None }
 }
 
 fn train() -> Train {
     Train {
         image_size: 4,
         batch_size: 2,
-        gradient_accumulation: 1,
         iterations: 25,
         log_every: 3,
         sample_every: 10,
         checkpoint_every: 5,
         evaluate_every: 10,
+        ..Train::default()
     }
 }
 

@@ -8,6 +8,17 @@ use harness_reports::records::{EvaluationRecord, EvaluationRow, MetricRow, Sheet
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+/// The sizes of a system's networks, as they are logged where training begins.
+pub(super) fn parameter_counts(method: &dyn Method) -> Vec<MetricRow> {
+    let row = |(network, count)| MetricRow {
+        iteration: 0,
+        name: format!("parameters/{network}"),
+        value: count as f64,
+        seconds: 0.0,
+    };
+    method.parameter_counts().into_iter().map(row).collect()
+}
+
 /// Gives the batch of the next iteration.
 pub type NextBatch<'a> = Box<dyn FnMut() -> Result<Batch, Cause> + 'a>;
 /// Makes the sample sheets after an iteration.
@@ -62,14 +73,7 @@ impl Trainer<'_> {
         let mut clock = Clock { spent: before, since: Instant::now() };
         self.progress.show(Event::Started { from, total });
         if from == 0 {
-            let counts = self.parts.method.parameter_counts().into_iter();
-            let row = |(network, count)| MetricRow {
-                iteration: 0,
-                name: format!("parameters/{network}"),
-                value: count as f64,
-                seconds: 0.0,
-            };
-            self.folder.log_metrics(&counts.map(row).collect::<Vec<_>>())?;
+            self.folder.log_metrics(&parameter_counts(self.parts.method.as_ref()))?;
         } else if self.stop.requested() {
             // Also where no iteration is left: what follows the last one may still be missing.
             return Ok(false);
@@ -133,7 +137,7 @@ impl Trainer<'_> {
 
     fn checkpoint(&mut self, iteration: u64) -> Result<(), TrainError> {
         let state = self.parts.method.state();
-        let state = state.map_err(|source| TrainError::Build { action: "save", source })?;
+        let state = state.map_err(|source| TrainError::Build { action: "save", source: source.into() })?;
         if let Some(tensor) = losses::not_finite(&state, iteration)? {
             return Err(TrainError::WeightsNotFinite { tensor, iteration });
         }

@@ -61,6 +61,19 @@ fn training_is_measured() {
     assert!((0.95..=1.0).contains(&share), "{share} of the {expected} expected");
 }
 
+/// The landmark network sees the source once in an iteration, and the translation in either half.
+#[test]
+fn landmarks_are_measured_with_random_weights() {
+    let session = Session::new();
+    let bench =
+        format!("bench train {NARROW} --batch 1 --iterations 1 --warmup 0 --set generator.w_hpf=1 --format json");
+    let figures = session.json(&bench);
+    assert_eq!(figures["parameters"]["fan"], 6_333_603);
+    // 8.7 GMAC an image, beside which the other networks are small.
+    let images = figures["flop_per_iteration"].as_f64().unwrap() / 2.0 / 8.7e9;
+    assert!((3.0..3.2).contains(&images), "{images}");
+}
+
 #[test]
 fn text_names_the_figures() {
     let text = Session::new().output(&format!("bench train {NARROW} --iterations 1 --warmup 0"));

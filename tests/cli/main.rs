@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod checkpoints;
 mod eval;
 mod evaluation;
+mod high_pass;
 mod input;
 mod listings;
 mod resume;
 mod runs;
 mod server;
 mod support;
+mod translate;
+mod verify;
 mod weights;

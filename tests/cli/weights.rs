@@ -79,6 +79,38 @@ fn an_inception_network_can_be_used() {
     assert!(!session.path("other.safetensors").exists());
 }
 
+/// The landmark network alone, with a tensor of the stages that its file has beside; and as a checkpoint has it.
+#[test]
+fn the_landmark_network_is_imported_in_its_place() {
+    let session = Session::new();
+    let missing = session.output("weights list");
+    let line = missing.lines().find(|line| line.starts_with("face-landmarks")).unwrap();
+    assert!(line.contains("missing; harness weights import wing.ckpt"), "{line}");
+    let mut made = Vec::new();
+    for (file, dropped) in [("wing.legacy.ckpt", 2), ("nets_ema.deflated.ckpt", 0)] {
+        copy(&session, file);
+        // Every batch norm counts batches.
+        let told = format!("face-landmarks: 281 tensors, {} left out; no hash of the official file", 55 + dropped);
+        let import = session.harness(&format!("weights import {file}")).assert().success();
+        import.stderr(contains(told)).stdout(contains("weights/face-landmarks.safetensors"));
+        let bytes = std::fs::read(session.path("weights/face-landmarks.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.tensor("l0.bias").unwrap().data(), (2f32.powi(-10)).to_le_bytes().repeat(99));
+        let mut names: Vec<String> = tensors.names().into_iter().map(str::to_owned).collect();
+        names.sort();
+        made.push(names);
+    }
+    assert_eq!(made[0], made[1]);
+    let listed = session.json("weights list --format json");
+    assert_eq!(listed["weights"][3]["state"], "imported");
+
+    session.harness("weights fetch face-landmarks").assert().code(2).stderr(contains(
+        "the hash of the published file is not known: get wing.ckpt, which the official StarGAN v2 code",
+    ));
+    session.harness("weights import wing.legacy.ckpt --network inception-v3").assert().code(2);
+    session.harness("weights import wing.legacy.ckpt -o x.safetensors --dir y").assert().code(2);
+}
+
 #[test]
 fn wrong_files_are_refused() {
     let session = Session::new();
@@ -152,7 +184,7 @@ fn a_whole_download_is_imported() {
     let listed = session.json("weights list --dir w --format json");
     let states: Vec<&str> =
         listed["weights"].as_array().unwrap().iter().map(|entry| entry["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["other-source", "missing", "bundled"]);
+    assert_eq!(states, ["other-source", "missing", "bundled", "missing"]);
     // A changed byte is seen.
     let path = session.path("w/inception-2015.safetensors");
     let mut bytes = std::fs::read(&path).unwrap();

@@ -119,7 +119,7 @@ fn an_extending_file_adds_and_overrides() {
                 [variant.G]\nextends = \"E\"\n[variant.E]\ntrain.iterations = 20\n";
     let experiment = load_files(&[("main.toml", main), ("base.toml", base)]).expect("right");
     let plan = experiment.plan(&with_profile(&[])).expect("a plan");
-    assert_eq!((plan.experiment.as_str(), plan.title.as_str(), plan.table), ("main", "main", None));
+    assert_eq!((plan.experiment.as_str(), plan.title.as_str(), plan.tables), ("main", "main", vec![]));
     let [run] = plan.runs.as_slice() else { panic!("one run, not {}", plan.runs.len()) };
     assert_eq!((run.variant.as_str(), run.seed), ("G", 1));
     assert_eq!((run.settings.train.iterations, run.settings.train.batch_size), (20, 2));

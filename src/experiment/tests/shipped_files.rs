@@ -20,7 +20,7 @@ fn ablation(dataset: &str, profile: Option<&str>) -> Vec<RunSpec> {
 #[test]
 fn labels_are_those_of_the_paper() {
     let plan = load_embedded("ablation.toml").expect("right").plan(&PlanOptions::default()).expect("a plan");
-    assert_eq!((plan.experiment.as_str(), plan.table.as_deref()), ("ablation", Some("table1")));
+    assert_eq!((plan.experiment.as_str(), plan.tables), ("ablation", vec!["table1".to_owned()]));
     let labels: Vec<_> = plan.variants.iter().map(|v| v.label.as_str()).collect();
     let paper = [
         "Baseline StarGAN",
@@ -70,6 +70,7 @@ fn configurations_differ_in_the_switches_of_the_protocol() {
     assert_eq!(switches(&|s| s.train.iterations.to_string()), "200000 200000 100000 100000 100000 100000");
     assert_eq!(switches(&|s| s.ema.enabled.to_string()), "false false true true true true");
     assert_eq!(switches(&|s| format!("{:?}", s.init.scheme)), "Pytorch Pytorch He He He He");
+    assert_eq!(switches(&|s| s.generator.w_hpf.to_string()), "0 0 1 1 1 1");
     let schedule = "LinearSecondHalf LinearSecondHalf Constant Constant Constant Constant";
     assert_eq!(switches(&|s| format!("{:?}", s.optimizer.schedule)), schedule);
 }
@@ -77,7 +78,18 @@ fn configurations_differ_in_the_switches_of_the_protocol() {
 #[test]
 fn f_is_the_official_stargan_v2() {
     let runs = ablation("celeba_hq", None);
-    assert_eq!(runs[5].settings, Settings::default());
+    let mut official = Settings::default();
+    official.generator.w_hpf = 1.0;
+    assert_eq!(runs[5].settings, official);
+}
+
+#[test]
+fn only_faces_have_the_high_pass_skip() {
+    for dataset in ["afhq", "shapes"] {
+        for run in ablation(dataset, None) {
+            assert_eq!(run.settings.generator.w_hpf, 0.0, "{} on {dataset}", run.variant);
+        }
+    }
 }
 
 #[test]

@@ -14,6 +14,26 @@ fn blamed(text: &str, expected: &[&str]) {
 }
 
 #[test]
+fn published_tables_are_known_by_name() {
+    let with = |line: &str| GOOD.replace("name = \"good\"", &format!("name = \"good\"\n{line}"));
+    let plan = |line: &str| plan_text(&with(line), &PlanOptions::default());
+    assert_eq!(plan("table = \"table2\"").expect("right").tables, ["table2"]);
+    assert_eq!(plan("tables = [\"table2\", \"table3\"]").expect("right").tables, ["table2", "table3"]);
+    let cases = [
+        ("table = \"tabel2\"", "main.toml:5:9: unknown published table \"tabel2\"; did you mean \"table2\"?"),
+        ("tables = [\"table2\", \"numbers\"]", "main.toml:5:21: unknown published table \"numbers\""),
+        ("tables = [\"table2\", \"table2\"]", "main.toml:5:21: \"table2\" is in `tables` twice"),
+        ("tables = []", "main.toml:5:10: `tables` is empty"),
+        ("tables = \"table2\"", "main.toml:5:10: `experiment.tables` must be an array"),
+        ("table = \"table1\"\ntables = [\"table2\"]", "main.toml:6:1: both `table` and `tables` are given"),
+    ];
+    for (line, expected) in cases {
+        let found = plan(line).expect_err(line);
+        assert!(found.starts_with(expected), "{line}\nfound:    {found}\nexpected: {expected}");
+    }
+}
+
+#[test]
 fn keys_and_types() {
     let cases: &[(&str, &[&str])] = &[
         (
@@ -75,6 +95,30 @@ fn keys_and_types() {
 }
 
 #[test]
+fn tables_of_other_methods() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "method = \"munet\"",
+            &["main.toml:11:10: \"munet\" is no value of `variant.F.method`; did you mean \"munit\"?"],
+        ),
+        (
+            "method = \"munit\"\n[variant.F.loss]\nlambda_cyc = 2",
+            &["main.toml:12:12: `loss` has no effect: the method of this variant is \"munit\""],
+        ),
+        (
+            "drit.latent_dim = 4",
+            &["main.toml:11:1: `drit` has no effect: the method of this variant is \"stargan_v2\""],
+        ),
+    ];
+    for (text, expected) in cases {
+        blamed(text, expected);
+    }
+    // What is meant for several methods may name tables that only some of them read.
+    let text = format!("{GOOD}method = \"munit\"\n[defaults.loss]\nlambda_cyc = 2");
+    assert!(plan_text(&text, &PlanOptions::default()).is_ok());
+}
+
+#[test]
 fn ranges() {
     let cases: &[(&str, &[&str])] = &[
         (
@@ -91,6 +135,10 @@ fn ranges() {
         (
             "loss.lambda_cyc = -1",
             &["main.toml:11:19: `variant.F.loss.lambda_cyc` must be finite and not negative, found -1"],
+        ),
+        (
+            "generator.w_hpf = -1",
+            &["main.toml:11:19: `variant.F.generator.w_hpf` must be finite and not negative, found -1"],
         ),
         (
             "loss.r1_gamma = nan",
@@ -185,6 +233,16 @@ fn values_that_do_not_go_together() {
         (
             "discriminator.arch = \"stargan\"\ntrain.image_size = 32",
             &["main.toml:12:20: a discriminator of 6 strided layers needs images of at least 2^6 pixels, not 32"],
+        ),
+        (
+            "method = \"munit\"\ntrain.image_size = 32",
+            &["main.toml:12:20: a discriminator of 4 strided layers at 3 scales needs images of at least 2^6 pixels"],
+        ),
+        (
+            "generator.w_hpf = 1\ntrain.image_size = 16",
+            &[
+                "main.toml:11:19: `generator.w_hpf` is 1, and high-pass skips act on 32 pixels and more, not on images of 16",
+            ],
         ),
         ("augment.crop_min_aspect = 1.2", &["main.toml:11:27: `augment.crop_min_aspect` is 1.2, more than"]),
         (
