@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Seconds and memory of a full training iteration of the official StarGAN v2 code in PyTorch: the counterpart of
-`harness bench train --variant F`, with the same names of the figures."""
+"""Seconds and memory of full training iterations of a method's official code in PyTorch: the counterpart of
+`harness bench train`, with the same names of the figures."""
 import argparse
 import json
 import statistics
@@ -11,6 +11,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 import measure
+from baselines import METHODS
 from official import Official
 
 
@@ -23,7 +24,8 @@ def positive(text):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("official", help="a checkout of clovaai/stargan-v2 (its folder core/ is enough)")
+    parser.add_argument("official", help="a checkout of the method's official code (of StarGAN v2 its folder core/ is enough)")
+    parser.add_argument("--method", choices=["stargan_v2", *METHODS], default="stargan_v2")
     parser.add_argument("--image-size", type=positive, default=64, help="side of the images in pixels, a power of two")
     parser.add_argument("--batch", type=positive, default=2)
     parser.add_argument("--domains", type=positive, default=3)
@@ -40,9 +42,12 @@ def arguments():
 def main():
     args = arguments()
     torch.set_num_threads(args.threads)
-    official = Official(
-        args.official, args.image_size, args.batch, args.domains, args.base_channels, args.max_channels, args.device
-    )
+    if args.method == "stargan_v2":
+        widths = (args.base_channels, args.max_channels)
+        official = Official(args.official, args.image_size, args.batch, args.domains, *widths, args.device)
+    else:
+        # Official widths, two domains.
+        official = METHODS[args.method](args.official, args.image_size, args.batch, args.device)
     on_gpu = args.device.startswith("cuda")
 
     def iteration():
