@@ -49,6 +49,24 @@ class Munit(_Iteration):
         self.trainer.gen_update(a, b, self.values)
 
 
+class _Unnoticed:
+    """An optimiser whose steps do not count as changes of the parameters. DRIT's code goes back through a graph whose
+    parameters have been stepped since, which PyTorch refuses from version 1.5 on."""
+
+    def __init__(self, optimizer):
+        (group,) = optimizer.param_groups
+        self.parameters = group["params"]
+        self.aliases = [parameter.data for parameter in self.parameters]
+        self.zero_grad = optimizer.zero_grad
+        options = {name: group[name] for name in ("lr", "betas", "weight_decay")}
+        self.optimizer = torch.optim.Adam(self.aliases, **options)
+
+    def step(self):
+        for alias, parameter in zip(self.aliases, self.parameters):
+            alias.grad = parameter.grad
+        self.optimizer.step()
+
+
 class Drit(_Iteration):
     """`train.py`: two batches for the content discriminator alone, then one for everything."""
 
@@ -63,6 +81,8 @@ class Drit(_Iteration):
         self.model.initialize()
         names = ("disA", "disB", "disA2", "disB2", "disContent", "enc_c", "enc_a", "gen")
         self.networks = {name: getattr(self.model, name) for name in names}
+        for name in names:
+            setattr(self.model, f"{name}_opt", _Unnoticed(getattr(self.model, f"{name}_opt")))
         self.batches = 0
 
     def iteration(self):
