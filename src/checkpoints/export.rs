@@ -57,7 +57,7 @@ pub fn export(
     let spec: RunSpec = serde_json::from_value(run.record.spec.clone())
         .map_err(|source| CheckpointError::Spec { run: run.path.clone(), source })?;
     let refused = |source: ExportError| CheckpointError::Export { run: run.path.clone(), source };
-    let checkpoint = checkpoint(run, iteration)?;
+    let (checkpoint, warnings) = checkpoint(run, iteration)?;
     let export = Export::new(&spec.settings, run.record.domains.len(), &checkpoint.state).map_err(refused)?;
     let mut paths = Vec::new();
     for Target { part, path, format } in targets(checkpoint.iteration) {
@@ -75,21 +75,26 @@ pub fn export(
         paths.push(path);
     }
     let architecture = export.architecture().to_string();
-    Ok(Exported { architecture, iteration: checkpoint.iteration, paths, notes: export.notes() })
+    Ok(Exported {
+        architecture,
+        iteration: checkpoint.iteration,
+        paths,
+        notes: warnings.into_iter().chain(export.notes()).collect(),
+    })
 }
 
-/// The checkpoint of `iteration`, or the newest.
-fn checkpoint(run: &RunEntry, iteration: Option<u64>) -> Result<store::Checkpoint, CheckpointError> {
+/// The checkpoint of `iteration`, or the newest that can be read, with a warning for each newer one that cannot.
+fn checkpoint(run: &RunEntry, iteration: Option<u64>) -> Result<(store::Checkpoint, Vec<String>), CheckpointError> {
     let checkpoints = run.checkpoints();
-    let found = match iteration {
-        None => checkpoints.latest(&Device::Cpu)?.0,
+    let (found, warnings) = match iteration {
+        None => checkpoints.latest(&Device::Cpu)?,
         Some(iteration) => {
             let listed = checkpoints.list()?.into_iter().find(|(found, _)| *found == iteration);
-            listed.map(|(_, path)| checkpoints.load(&path, &Device::Cpu)).transpose()?
+            (listed.map(|(_, path)| checkpoints.load(&path, &Device::Cpu)).transpose()?, Vec::new())
         }
     };
     match found {
-        Some(found) => Ok(found),
+        Some(found) => Ok((found, warnings)),
         None => {
             let there = checkpoints.list()?.into_iter().map(|(iteration, _)| iteration).collect();
             Err(CheckpointError::NoCheckpoint { run: run.path.clone(), iteration, there })

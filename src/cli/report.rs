@@ -94,11 +94,24 @@ fn found<'a>(spec: &RunSpec, known: &'a [RunEntry]) -> Vec<&'a RunEntry> {
     let is_it = |run: &&RunEntry| {
         run.record.experiment == spec.experiment
             && run.state.state != RunState::Planned
-            && run.record.id == identity(spec, &run.record.data_fingerprint)
+            && run.record.id == identity(&begun_as(spec, run), &run.record.data_fingerprint)
     };
     let mut found: Vec<&RunEntry> = known.iter().filter(is_it).collect();
     found.sort_by(|a, b| b.state.heartbeat.cmp(&a.state.heartbeat));
     found
+}
+
+/// The specification with what planning the run found in `train.start_from`. (The files may be gone by now; what the run
+/// began with is on its record.)
+fn begun_as(spec: &RunSpec, run: &RunEntry) -> RunSpec {
+    let mut spec = spec.clone();
+    let train = &mut spec.settings.train;
+    if train.start_from.is_some() {
+        let recorded = &run.record.spec["settings"]["train"];
+        train.start_content = train.start_content.take().or(recorded["start_content"].as_str().map(String::from));
+        train.start_iteration = train.start_iteration.or(recorded["start_iteration"].as_u64());
+    }
+    spec
 }
 
 /// Renders the report of `plan` from the run folders `paths` into `out` and prints its tables and, last, the path of

@@ -9,9 +9,12 @@ use super::error::{Collector, ConfigError};
 use super::node::Node;
 use super::settings::{
     Architecture, Conditioning, DataSource, Dataset, DiscriminatorHead, GradientPenalty, MethodName, Settings,
-    StyleSource, Targets,
+    StyleSource, Targets, Train,
 };
 use serde::Serialize;
+
+/// Channels of a layer: far above any use.
+const MOST_CHANNELS: usize = 16_384;
 
 /// Image sizes the networks are defined for (protocol: StarGAN v2 derives all widths and depths from a power of two;
 /// below 16 nothing is left of the 16×16 bottleneck).
@@ -314,6 +317,22 @@ fn losses(s: &Settings, found: &mut Conflicts) {
         "`phases.reference_trains_style_encoder` has no effect without `phases.reference`".into(),
         "set phases.reference = true, or leave it out",
     );
+}
+
+/// What only methods that mix domains in a batch read.
+fn of_pairs(s: &Settings, found: &mut Conflicts) {
+    let default = Train::default();
+    for (path, holds) in [
+        ("train.sampling", s.train.sampling == default.sampling),
+        ("train.targets", s.train.targets == default.targets),
+    ] {
+        found.add(
+            holds,
+            &[path, "method"],
+            format!("`{path}` has no effect: {} trains on a batch of every domain", name(&s.method)),
+            "leave it out",
+        );
+    }
 }
 
 fn targets(s: &Settings, found: &mut Conflicts) {

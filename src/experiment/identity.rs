@@ -1,6 +1,6 @@
 //! The identity of a run: what its result depends on, as a hash.
 
-use super::settings::{DataSource, RunSpec};
+use super::settings::{DataSource, MethodName, RunSpec};
 use serde_json::{Map, Value, json};
 
 /// Version of what the settings mean. To be raised whenever a change of the code, or of a built-in default, makes the
@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 pub const METHOD_VERSION: u32 = 4;
 
 /// The identity of a run: 64 hex digits of BLAKE3 over canonical JSON (sorted keys, no spaces) of everything that
-/// decides its result. Equal identities mean equal results.
+/// decides its result. Equal identities mean equal results, except that a run with high-pass skips also depends on the
+/// weights of the landmark network, which are no part of it: they lie in its checkpoints, and it resumes with no others.
 ///
 /// In: the seed, the data set's content (`data_fingerprint`) and the order of its domains, all settings that training
 /// depends on, and [`METHOD_VERSION`].
@@ -39,9 +40,11 @@ pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
     remove_from(&mut settings, "train", &cadences);
     remove_from(&mut settings, "train", &["start_from"]);
     remove_from(&mut settings, "loss", &["diversity"]);
-    // Without high-pass skips, identities are those from before there were any.
-    let skips = spec.settings.generator.w_hpf != 0.0;
-    remove_from(&mut settings, "generator", if skips { &["landmark_weights"] } else { &["landmark_weights", "w_hpf"] });
+    remove_from(&mut settings, "generator", &["landmark_weights"]);
+    if spec.settings.method != MethodName::StarganV2 {
+        // There is no mapping network.
+        remove_from(&mut settings, "optimizer", &["mapping_lr"]);
+    }
 
     let mut dataset = object(&spec.dataset);
     let mut places = vec!["root", "train", "val"];

@@ -106,8 +106,9 @@ impl MethodName {
 pub enum Draws {
     /// Images of all domains mixed, with references.
     Mixed(Sampling),
-    /// A batch of every domain, without references: the images of each domain in shuffled passes, as the official code
-    /// of the systems of two domains does.
+    /// A batch of every domain, without references: the images of each domain in shuffled passes of its own. (MUNIT's code
+    /// begins both domains' passes anew when the shorter ends; DRIT's goes through the larger domain and draws from the
+    /// smaller at random.)
     EveryDomain,
 }
 

@@ -18,7 +18,8 @@ pub fn learning_rate_factor(optimizer: &Optimizer, iteration: u64, iterations: u
             1.0 - changes as f64 / decay.max(1) as f64
         }
         LrSchedule::Step => {
-            // MUNIT's code advances the schedule at the start of an iteration, so that changes come one iteration early.
+            // MUNIT's code advances the schedule at the start of an iteration. In PyTorch since 1.1 changes then come one
+            // iteration early, as here; in 0.4, which that code was made for, they come on time.
             let changes = (iteration + 1) / optimizer.step_every;
             optimizer.step_factor.powi(i32::try_from(changes).unwrap_or(i32::MAX))
         }

@@ -71,7 +71,8 @@ impl Checkpoint {
 fn header(path: &Path, bytes: &[u8]) -> Result<Header, StoreError> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| StoreError::damaged(path, error))?;
     let header = metadata.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
-    let header = header.ok_or_else(|| StoreError::damaged(path, "it has no metadata of a run, so it is no checkpoint"))?;
+    let header =
+        header.ok_or_else(|| StoreError::damaged(path, "it has no metadata of a run, so it is no checkpoint"))?;
     let header: Header = serde_json::from_str(header).map_err(|error| StoreError::damaged(path, error))?;
     super::folder::check_format(path, header.format)?;
     Ok(header)

@@ -60,6 +60,11 @@ fn a_run_without_steps() {
     let log = session.output(&format!("logs {}", other.display()));
     assert!(log.contains("started      after iteration 4") && log.contains("begins with"), "{log}");
 
+    // The report finds it by what it began with, also when that is gone.
+    let report = format!("report quick.toml --runs-dir other --set train.iterations=4 {start}");
+    let report = report + " --set evaluation.metrics=[]";
+    assert!(session.output(&report).contains("index.html"));
+
     // Averages alone: the discriminator is new, and the schedule begins where it is told to.
     session.output(&format!("weights export {} -o averages.ckpt", folder.display()));
     let without = format!("{RUN} --runs-dir alone --set train.iterations=1 --set train.start_from=\"averages.ckpt\"");
@@ -93,6 +98,9 @@ fn exports() {
     refused(&format!("{run} -o x.ckpt --iteration 7"), "has no checkpoint of iteration 7; it has 2");
     refused(&format!("{run} -o x.safetensors --optims"), "written as a PyTorch file");
     refused("nothing -o x.ckpt", "no run `nothing`");
+    let own = "checkpoints/000002.safetensors";
+    refused(&format!("{run} -o {run}/{own}"), "lies in the run folder");
+    assert!(tensors(&folder.join(own)) == of_run, "nothing is written over");
     let label =
         "--set style.source=\"label\" --set loss.lambda_sty=0 --set loss.diversity=false --set phases.reference=false";
     let other = train(&session, "label", 2, label);

@@ -335,7 +335,7 @@ fn wrong_input() {
     fs::write(session.path("cut.safetensors"), &bytes[..bytes.len() - 4]).unwrap();
     refuse(&with("cut.safetensors", "--latents 1 -o o.png"), &["cut.safetensors is damaged"]);
     fs::write(session.path("other.safetensors"), b"\x08\0\0\0\0\0\0\0{}      ").unwrap();
-    refuse(&with("other.safetensors", "--latents 1 -o o.png"), &["other.safetensors", "no run metadata"]);
+    refuse(&with("other.safetensors", "--latents 1 -o o.png"), &["other.safetensors", "no metadata of a run"]);
     refuse(&with("F-", "--latents 1 --device gpu -o o.png"), &["--device gpu"]);
 
     // The images.

@@ -126,8 +126,14 @@ impl Run {
             "settings": {
                 "train": {"image_size": self.image_size, "iterations": self.iterations, "batch_size": 8},
                 "method": method,
-                "munit": {"base_channels": 64},
-                "drit": {"mode_seeking": variant == "msgan", "base_channels": 64},
+                "munit": {
+                    "base_channels": 64, "style_dim": 8, "residual_blocks": 4, "mlp_dim": 256,
+                    "discriminator_channels": 64, "discriminator_layers": 4, "discriminator_scales": 3,
+                },
+                "drit": {
+                    "mode_seeking": variant == "msgan", "base_channels": 64, "latent_dim": 8, "d_iter": 3,
+                    "discriminator_channels": 64, "discriminator_layers": 4, "discriminator_scales": 3,
+                },
                 "loss": {"r1_gamma": self.r1_gamma, "lambda_ds": if faces { 1.0 } else { 2.0 }},
                 "loader": {"workers": self.workers},
                 "evaluation": {"outputs": 10},

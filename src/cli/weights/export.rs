@@ -40,6 +40,14 @@ pub struct Args {
 /// Writes what the official StarGAN v2 code loads.
 pub fn run(args: &Args) -> Result<(), Error> {
     let entry = find(&args.runs.runs_dir, &args.run)?;
+    for path in args.output.iter().chain(&args.all) {
+        if let Some(run) = path.ancestors().skip(1).find(|folder| folder.join("run.json").is_file()) {
+            return Err(Error::Usage {
+                option: path.display().to_string(),
+                problem: format!("lies in the run folder {}, which holds the run's own files alone", run.display()),
+            });
+        }
+    }
     if let Some(folder) = &args.all {
         create_dir(folder)?;
     }

@@ -1,6 +1,6 @@
 //! What DRIT's settings may be, and which go together.
 
-use super::{Conflicts, Ranges};
+use super::{Conflicts, MOST_CHANNELS, Ranges, of_pairs};
 use crate::experiment::settings::{Drit, Settings};
 use crate::methods::drit::most_content_layers;
 
@@ -39,6 +39,32 @@ pub(super) fn conflicts(s: &Settings, found: &mut Conflicts) {
         "`train.gradient_accumulation` is set, but DRIT's batches are not cut into parts".into(),
         "leave it out",
     );
+    found.add(
+        s.optimizer.n_critic == 1,
+        &["optimizer.n_critic", "method"],
+        format!("`optimizer.n_critic` is {}, but DRIT's cycle is `drit.d_iter`", s.optimizer.n_critic),
+        "leave it out",
+    );
+    found.add(
+        d.d_iter <= s.train.iterations,
+        &["drit.d_iter", "train.iterations"],
+        format!(
+            "a cycle of {} iterations is longer than the {} of training: the generator would never be updated",
+            d.d_iter, s.train.iterations
+        ),
+        "set drit.d_iter lower (official: 3), or train.iterations higher",
+    );
+    found.add(
+        d.discriminator_channels << (d.discriminator_layers - 1) <= MOST_CHANNELS,
+        &["drit.discriminator_channels", "drit.discriminator_layers"],
+        format!(
+            "{} channels, doubled {} times, are more than {MOST_CHANNELS}",
+            d.discriminator_channels,
+            d.discriminator_layers - 1
+        ),
+        "set drit.discriminator_channels or drit.discriminator_layers lower (official: 64 and 4)",
+    );
+    of_pairs(s, found);
     // Every strided convolution of the smallest scale needs two pixels: its border is mirrored.
     let needed = d.discriminator_layers + d.discriminator_scales - 1;
     found.add(

@@ -1,6 +1,6 @@
 //! What MUNIT's settings may be, and which go together.
 
-use super::{Conflicts, Ranges};
+use super::{Conflicts, MOST_CHANNELS, Ranges, of_pairs};
 use crate::experiment::settings::{Munit, Settings};
 
 pub(super) fn ranges(m: &Munit, r: &mut Ranges) {
@@ -37,6 +37,29 @@ pub(super) fn conflicts(s: &Settings, found: &mut Conflicts) {
         format!("images of {size} pixels cannot be halved {} times", m.style_downsamplings),
         format!("set munit.style_downsamplings to {halvings} or less, or enlarge train.image_size"),
     );
+    found.add(
+        m.base_channels << m.downsamplings <= MOST_CHANNELS,
+        &["munit.base_channels", "munit.downsamplings"],
+        format!("{} channels, doubled {} times, are more than {MOST_CHANNELS}", m.base_channels, m.downsamplings),
+        "set munit.base_channels or munit.downsamplings lower (official: 64 and 2)",
+    );
+    found.add(
+        m.discriminator_channels << (m.discriminator_layers - 1) <= MOST_CHANNELS,
+        &["munit.discriminator_channels", "munit.discriminator_layers"],
+        format!(
+            "{} channels, doubled {} times, are more than {MOST_CHANNELS}",
+            m.discriminator_channels,
+            m.discriminator_layers - 1
+        ),
+        "set munit.discriminator_channels or munit.discriminator_layers lower (official: 64 and 4)",
+    );
+    found.add(
+        [m.lambda_gan, m.lambda_x, m.lambda_s, m.lambda_c, m.lambda_x_cyc].iter().any(|&weight| weight > 0.0),
+        &["munit.lambda_gan", "munit.lambda_x"],
+        "all weights of MUNIT's losses are 0: nothing would be trained".into(),
+        "set one of them above 0 (official: lambda_gan = 1, lambda_x = 10)",
+    );
+    of_pairs(s, found);
     let (layers, scales) = (m.discriminator_layers, m.discriminator_scales);
     let needed = layers + scales - 1;
     found.add(

@@ -43,7 +43,8 @@ pub struct Drit {
     pub lambda_cross: f64,
     /// Reconstruction of an image from its own content and attribute.
     pub lambda_self: f64,
-    /// Pull of attributes towards N(0, 1): Kullback-Leibler divergence (concat) or mean square.
+    /// Pull of attributes towards N(0, 1): Kullback-Leibler divergence (concat) or mean square. The divergence is a sum over
+    /// the encoded images, as in the official code, whose batch has one: a larger batch weighs it more.
     pub lambda_kl: f64,
     /// Mean square of contents.
     pub lambda_content_l2: f64,
@@ -55,7 +56,8 @@ pub struct Drit {
     /// differentiates the old computation through the new weights, as PyTorch before version 1.5 let it.
     pub recompute_random: bool,
     /// Draws the attribute of a reference from its distribution (concat only), as the official test code does; otherwise
-    /// takes its mean.
+    /// takes its mean. Here the draw is the same whenever the image is: it depends on the seed, the pair and the image, so
+    /// that an evaluation does not depend on how images are batched; the official code draws anew each time.
     pub sample_reference: bool,
 }
 

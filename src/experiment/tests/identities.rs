@@ -110,7 +110,9 @@ fn every_setting_matters_except_those_that_change_no_result() {
             let spec = of_method(serde_json::from_value(json).expect("still settings"));
             let path = format!("{table}.{key}");
             let known = indifferent.contains(&path.as_str());
-            let expected = !known && !method.tables_of_others().any(|other| other == table);
+            let unread = method.tables_of_others().any(|other| other == table)
+                || (path == "optimizer.mapping_lr" && method != MethodName::StarganV2);
+            let expected = !known && !unread;
             assert_eq!(identity(&spec, "data") != id, expected, "{path} of {method:?}");
             seen += usize::from(known && method == MethodName::default());
         }
@@ -142,5 +144,5 @@ fn a_weight_of_zero_is_the_term_switched_off() {
 /// (a default or the meaning of a setting changed: raise `METHOD_VERSION`), write down the new value.
 #[test]
 fn the_identity_of_the_defaults_is_known() {
-    assert_eq!(&identity(&good(), "data")[..16], "d053156452ad4b7b");
+    assert_eq!(&identity(&good(), "data")[..16], "8690d5bd704996e1");
 }

@@ -113,6 +113,20 @@ fn tables_of_other_methods() {
     for (text, expected) in cases {
         blamed(text, expected);
     }
+    let cases = [
+        (
+            "method = \"munit\"\nmunit.downsamplings = 8\nmunit.base_channels = 128\ntrain.image_size = 512",
+            "128 channels, doubled 8 times, are more than 16384",
+        ),
+        ("method = \"drit\"\ntrain.iterations = 2", "a cycle of 3 iterations is longer than the 2 of training"),
+        ("method = \"drit\"\noptimizer.n_critic = 5", "`optimizer.n_critic` is 5, but DRIT's cycle is"),
+        ("method = \"drit\"\ntrain.sampling = \"shuffled\"", "`train.sampling` has no effect: \"drit\" trains"),
+    ];
+    for (text, expected) in cases {
+        let text = format!("{GOOD}train.batch_size = 2\n{text}");
+        let said = plan_text(&text, &PlanOptions::default()).expect_err(&text);
+        assert!(said.contains(expected), "{text}\n{said}");
+    }
     // What is meant for several methods may name tables that only some of them read.
     let text = format!("{GOOD}method = \"munit\"\n[defaults.loss]\nlambda_cyc = 2");
     assert!(plan_text(&text, &PlanOptions::default()).is_ok());
