@@ -155,10 +155,17 @@ impl Start {
         let fresh = method.state().map_err(unusable)?;
         let there: BTreeSet<String> = begun.state.keys().filter_map(|name| network(name)).collect();
         for (name, tensor) in &fresh {
+            let weights = name.strip_prefix("nets_ema.").map(|rest| format!("nets.{rest}"));
+            let from = match weights.and_then(|weights| begun.state.get(&weights)) {
+                _ if begun.state.contains_key(name) => continue,
+                // The run that is begun with kept no averages: they begin with its weights, as in training from the start.
+                Some(weights) => weights,
+                None if network(name).is_none_or(|network| !there.contains(&network)) => tensor,
+                None => continue,
+            };
             // The fresh tensor is a view of what is about to be written.
-            if network(name).is_none_or(|network| !there.contains(&network)) {
-                begun.state.insert(name.clone(), tensor.copy().map_err(|error| unusable(error.into()))?);
-            }
+            let from = from.copy().map_err(|error| unusable(error.into()))?;
+            begun.state.insert(name.clone(), from);
         }
         let averages = fresh.keys().any(|name| name.starts_with("nets_ema."));
         let known = |name: &str| {

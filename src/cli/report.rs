@@ -4,8 +4,9 @@ use super::experiment::{RunsDir, Selection, report_dir};
 use super::output;
 use super::verify::Verification;
 use crate::error::Error;
+use crate::experiment::Plan;
 use crate::experiment::settings::RunSpec;
-use crate::experiment::{Plan, identity};
+use crate::launch::{is_run_of, with_content};
 use crate::store::{RunEntry, scan, write_bytes};
 use harness_reports::records::RunState;
 use harness_reports::{Rendered, ReportInput};
@@ -91,27 +92,11 @@ pub fn run(args: &Args) -> Result<(), Error> {
 
 /// Runs on disk that have this specification, the most recently active first.
 fn found<'a>(spec: &RunSpec, known: &'a [RunEntry]) -> Vec<&'a RunEntry> {
-    let is_it = |run: &&RunEntry| {
-        run.record.experiment == spec.experiment
-            && run.state.state != RunState::Planned
-            && run.record.id == identity(&begun_as(spec, run), &run.record.data_fingerprint)
-    };
+    let spec = with_content(spec);
+    let is_it = |run: &&RunEntry| run.state.state != RunState::Planned && is_run_of(run, &spec);
     let mut found: Vec<&RunEntry> = known.iter().filter(is_it).collect();
     found.sort_by(|a, b| b.state.heartbeat.cmp(&a.state.heartbeat));
     found
-}
-
-/// The specification with what planning the run found in `train.start_from`. (The files may be gone by now; what the run
-/// began with is on its record.)
-fn begun_as(spec: &RunSpec, run: &RunEntry) -> RunSpec {
-    let mut spec = spec.clone();
-    let train = &mut spec.settings.train;
-    if train.start_from.is_some() {
-        let recorded = &run.record.spec["settings"]["train"];
-        train.start_content = train.start_content.take().or(recorded["start_content"].as_str().map(String::from));
-        train.start_iteration = train.start_iteration.or(recorded["start_iteration"].as_u64());
-    }
-    spec
 }
 
 /// Renders the report of `plan` from the run folders `paths` into `out` and prints its tables and, last, the path of

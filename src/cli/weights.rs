@@ -4,6 +4,7 @@ mod export;
 
 use super::output::{self, Format, FormatArg, counted, table};
 use crate::error::Error;
+use crate::store::is_same_file;
 use crate::weights::{self, Destination, Fetch, Fetched, Imported, Network, State, Status, WeightsError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -102,6 +103,12 @@ fn import(args: &Import) -> Result<(), Error> {
         Some(_) => PathBuf::new(),
         None => args.folder.path()?,
     };
+    if let Some(output) = args.output.as_deref().filter(|output| is_same_file(output, &args.file)) {
+        return Err(Error::Usage {
+            option: format!("--output {}", output.display()),
+            problem: "this is the file to import, which would be lost; write somewhere else".into(),
+        });
+    }
     let to = args.output.as_deref().map_or(Destination::Folder(&folder), Destination::File);
     report(&weights::import(&args.file, to, args.network)?)
 }

@@ -117,8 +117,8 @@ impl Evaluator {
     /// number (translations, and real images whose features are not in the cache), and may end the evaluation. With
     /// `images`, the outputs are written there as well, in the layout of the official code.
     ///
-    /// The rows of one mode and metric follow each other, tasks in order of domains, then their mean; mode `real` is last. They depend on
-    /// neither the number of threads nor earlier evaluations. `None`: ended by `progress`.
+    /// The rows of one mode and metric follow each other, tasks in order of domains, then their mean; mode `real` is last.
+    /// They depend on neither the number of threads nor earlier evaluations. `None`: ended by `progress`.
     ///
     /// # Errors
     /// An image cannot be loaded, the method fails, or files cannot be written. Outputs that are not finite are no error:

@@ -83,15 +83,15 @@ impl Ranges {
 pub(crate) fn settings(s: &Settings) -> Vec<Finding> {
     let mut ranges = Ranges::default();
     let r = &mut ranges;
-    r.between("generator.base_channels", s.generator.base_channels.unwrap_or(1), 1, 16_384);
-    r.between("generator.max_channels", s.generator.max_channels, 1, 16_384);
+    r.between("generator.base_channels", s.generator.base_channels.unwrap_or(1), 1, MOST_CHANNELS);
+    r.between("generator.max_channels", s.generator.max_channels, 1, MOST_CHANNELS);
     r.between("generator.residual_blocks", s.generator.residual_blocks, 0, 64);
     r.weight("generator.w_hpf", s.generator.w_hpf);
     r.between("style.latent_dim", s.style.latent_dim, 1, 16_384);
     r.between("style.style_dim", s.style.style_dim, 1, 16_384);
     r.between("style.hidden_dim", s.style.hidden_dim, 1, 16_384);
-    r.between("discriminator.base_channels", s.discriminator.base_channels.unwrap_or(1), 1, 16_384);
-    r.between("discriminator.max_channels", s.discriminator.max_channels, 1, 16_384);
+    r.between("discriminator.base_channels", s.discriminator.base_channels.unwrap_or(1), 1, MOST_CHANNELS);
+    r.between("discriminator.max_channels", s.discriminator.max_channels, 1, MOST_CHANNELS);
     r.at_least("discriminator.layers", s.discriminator.layers, 1);
 
     r.weight("loss.r1_gamma", s.loss.r1_gamma);
@@ -316,6 +316,17 @@ fn losses(s: &Settings, found: &mut Conflicts) {
         &["phases.reference_trains_style_encoder", "phases.reference"],
         "`phases.reference_trains_style_encoder` has no effect without `phases.reference`".into(),
         "set phases.reference = true, or leave it out",
+    );
+}
+
+/// A network whose channels double `times` times from `channels`; `paths` are those of the two settings.
+fn doubling(found: &mut Conflicts, paths: [&'static str; 2], channels: usize, times: usize, official: &str) {
+    let [of_channels, of_times] = paths;
+    found.add(
+        channels << times <= MOST_CHANNELS,
+        &paths,
+        format!("{channels} channels, doubled {times} times, are more than {MOST_CHANNELS}"),
+        format!("set {of_channels} or {of_times} lower (official: {official})"),
     );
 }
 

@@ -1,12 +1,13 @@
 //! What is to be done: every run of a plan beside what is on disk.
 
 use super::Datasets;
+use super::begun::on_record;
 use crate::checkpoints::{CheckpointError, Start, Surveyed};
 use crate::error::{Error, one_line};
 use crate::evaluate::evaluation_key;
 use crate::experiment::settings::RunSpec;
 use crate::experiment::{Plan, identity};
-use crate::methods::stargan_v2::landmarks;
+use crate::methods::stargan_v2::{landmarks, official::OfficialError};
 use crate::store::{RunEntry, RunFolder, StoreError, folder_name};
 use harness_reports::records::{FORMAT_VERSION, RunRecord, RunState};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,13 @@ pub fn survey(plan: &Plan, datasets: &mut Datasets, runs_dir: &Path) -> Result<V
 fn planned(spec: &RunSpec, datasets: &mut Datasets, runs_dir: &Path) -> Result<Planned, Error> {
     let dataset = datasets.get(spec).map_err(|source| Error::Data { name: spec.dataset_name.clone(), source })?;
     let mut spec = spec.clone();
-    let start = start(&spec, dataset.domains().len())?;
+    let start = match start(&spec, dataset.domains().len()) {
+        Err(CheckpointError::Official(OfficialError::NotThere { path })) => {
+            let gone = || CheckpointError::Official(OfficialError::NotThere { path });
+            Some(on_record(&spec, dataset.fingerprint(), runs_dir).ok_or_else(gone)?)
+        }
+        start => start?,
+    };
     if let Some(start) = &start {
         spec.settings.train.start_content = Some(start.content.clone());
         spec.settings.train.start_iteration = Some(start.iteration);

@@ -44,6 +44,9 @@ pub fn both<T>(mut each: impl FnMut(usize) -> Result<T>) -> Result<[T; 2]> {
     Ok([each(0)?, each(1)?])
 }
 
+/// Domains beyond which there would be thousands of models.
+const MOST_DOMAINS: usize = 64;
+
 /// One model per pair of domains.
 pub struct PairModels<M> {
     domains: usize,
@@ -57,8 +60,13 @@ impl<M: PairModel> PairModels<M> {
     /// is to be part of the names of networks and random draws.
     ///
     /// # Errors
-    /// Fewer than two domains; those of `build`.
+    /// Fewer than two domains, or more than 64; those of `build`.
     pub fn new(domains: usize, device: &Device, build: impl Fn(&str) -> Result<M>) -> Result<Self> {
+        if domains > MOST_DOMAINS {
+            let problem =
+                format!("a model for every pair of {domains} domains is too much; at most {MOST_DOMAINS} domains");
+            return Err(misfit("build", problem));
+        }
         let pairs = (0..domains).flat_map(|a| (a + 1..domains).map(move |b| [a, b]));
         let models = pairs.map(|[a, b]| Ok(([a, b], build(&format!("{a}-{b}"))?))).collect::<Result<Vec<_>>>()?;
         if models.is_empty() {
@@ -363,6 +371,14 @@ mod tests {
             assert_eq!(values(&models.codes(&y_trg, Guidance::Code(&codes)).unwrap().unwrap()), values(&codes));
         }
         assert!(models.translate(&x, &y_src, &y_trg, Guidance::Code(&latents)).is_err(), "too short");
+    }
+
+    #[test]
+    fn numbers_of_domains_that_make_no_sense() {
+        for domains in [0, 1, MOST_DOMAINS + 1, usize::MAX] {
+            let built = PairModels::<Adder>::new(domains, &Device::Cpu, |_| panic!("nothing is built"));
+            assert!(built.is_err_and(|error| error.to_string().contains("domains")), "{domains}");
+        }
     }
 
     #[test]

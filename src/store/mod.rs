@@ -12,7 +12,7 @@ mod lock;
 mod provenance;
 mod scan;
 
-pub use atomic::{NewFile, create_dir, read_json, write_bytes, write_json, write_with};
+pub use atomic::{NewFile, create_dir, is_same_file, read_json, write_bytes, write_json, write_with};
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use error::StoreError;
 pub(crate) use error::is_wrong_path;

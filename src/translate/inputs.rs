@@ -60,18 +60,20 @@ pub(super) fn find(option: &'static str, paths: &[PathBuf], model: &Model) -> Re
         let real = path.canonicalize();
         let Ok(real) = real else { return Err(TranslateError::NoInput { option, path: path.clone() }) };
         if !real.is_dir() {
-            let from = real.parent().and_then(domain);
+            // The folder as it was named, before where a link leads.
+            let from = path.parent().and_then(domain).or_else(|| real.parent().and_then(domain));
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             found.push(Found { path: path.clone(), name, sorted_into: None, from });
             continue;
         }
         let options = FolderOptions { recursive: true, ..FolderOptions::default() };
         let folder = ImageFolder::open(path, &options).map_err(|source| TranslateError::Folder { option, source })?;
+        let from = domain(path).or_else(|| domain(&real));
         for index in 0..folder.len() {
             let name = PathBuf::from(folder.name(index)).with_extension("");
             let sorted_into = name.ancestors().skip(1).find_map(domain);
             let name = name.to_string_lossy().into_owned();
-            found.push(Found { path: folder.path(index).into(), name, sorted_into, from: domain(&real) });
+            found.push(Found { path: folder.path(index).into(), name, sorted_into, from });
         }
     }
     Ok(found)

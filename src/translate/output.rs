@@ -1,7 +1,7 @@
 //! Where results go.
 
 use super::TranslateError;
-use crate::store::{NewFile, create_dir, write_bytes};
+use crate::store::{NewFile, create_dir, is_same_file, write_bytes};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
@@ -99,10 +99,8 @@ impl Still {
 }
 
 /// Refuses to write over one of `inputs`.
-pub(super) fn protect<'a>(output: &Path, inputs: impl Iterator<Item = &'a Path>) -> Result<(), TranslateError> {
-    let Ok(real) = output.canonicalize() else { return Ok(()) };
-    let mut inputs = inputs.filter_map(|input| input.canonicalize().ok());
-    match inputs.any(|input| input == real) {
+pub(super) fn protect<'a>(output: &Path, mut inputs: impl Iterator<Item = &'a Path>) -> Result<(), TranslateError> {
+    match inputs.any(|input| is_same_file(output, input)) {
         true => Err(usage(output, "this is one of the inputs, which would be lost; write somewhere else")),
         false => Ok(()),
     }

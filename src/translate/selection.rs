@@ -44,6 +44,8 @@ pub(super) fn sources(
 ) -> Result<Vec<(Found, u32)>, TranslateError> {
     let mut found = inputs::find(SOURCE, &request.sources, model)?;
     limit(request.max_images, "sources", &mut found, warnings);
+    let given = request.source_domain.as_ref();
+    let given = given.map(|text| model.domain("--source-domain", text)).transpose()?;
     if !model.method.needs_source_domain() {
         let known = |source: Found| {
             let domain = source.domain().unwrap_or(0);
@@ -51,8 +53,6 @@ pub(super) fn sources(
         };
         return Ok(found.into_iter().map(known).collect());
     }
-    let given = request.source_domain.as_ref();
-    let given = given.map(|text| model.domain("--source-domain", text)).transpose()?;
     let domain_of = |source: Found| match given.or(source.domain()) {
         Some(domain) => Ok((source, domain)),
         None => {
@@ -86,10 +86,13 @@ pub(super) fn references(
                 let by_folder = found.from.filter(|domain| wanted.is_empty() || wanted.contains(domain));
                 by_folder.ok_or_else(|| {
                     let path = found.path.display();
-                    let problem = format!(
-                        "needed: the folder of the reference {path} is not called after a domain; {}",
-                        model.has()
-                    );
+                    let called = match found.from {
+                        Some(other) => {
+                            format!("called after {}, which is not among them", model.domains[other as usize])
+                        }
+                        None => "not called after a domain".into(),
+                    };
+                    let problem = format!("needed: the folder of the reference {path} is {called}; {}", model.has());
                     TranslateError::usage("--domain", problem)
                 })?
             }
@@ -100,7 +103,14 @@ pub(super) fn references(
         let problem = "no reference lies in a folder of this name; name other references or another domain";
         return Err(TranslateError::usage(format!("--domain {}", request.domains.join(",")), problem));
     }
+    let mut expected: Vec<u32> = wanted.iter().copied().chain(references.iter().map(|(_, domain)| *domain)).collect();
     limit(request.max_images, "references", &mut references, warnings);
+    expected.retain(|domain| references.iter().all(|(_, taken)| taken != domain));
+    expected.sort_unstable();
+    expected.dedup();
+    for domain in expected {
+        warnings.push(format!("no reference of {} is taken, so nothing becomes one", model.domains[domain as usize]));
+    }
     Ok(references)
 }
 

@@ -60,10 +60,34 @@ fn a_run_without_steps() {
     let log = session.output(&format!("logs {}", other.display()));
     assert!(log.contains("started      after iteration 4") && log.contains("begins with"), "{log}");
 
-    // The report finds it by what it began with, also when that is gone.
-    let report = format!("report quick.toml --runs-dir other --set train.iterations=4 {start}");
-    let report = report + " --set evaluation.metrics=[]";
+    // It is found by what it began with, and where that is gone, by its own record. Other content is another run.
+    let settings = format!("--runs-dir other --set train.iterations=4 --set evaluation.metrics=[] {start}");
+    let report = format!("report quick.toml {settings}");
     assert!(session.output(&report).contains("index.html"));
+    let away = session.path("away");
+    std::fs::rename(&folder, &away).unwrap();
+    assert!(session.output(&report).contains("index.html"));
+    session.harness(&format!("run quick.toml --no-report {settings}")).assert().stderr(contains("nothing to do"));
+    let typo = settings.replace("/F-", "/G-");
+    session.harness(&format!("run quick.toml {typo}")).assert().code(2).stderr(contains("/G-"));
+    session.harness(&format!("report quick.toml {typo}")).assert().code(2);
+    std::fs::rename(&away, &folder).unwrap();
+    train(&session, "runs2", 4, "--set dataset.seed=5");
+    let changed = session.run_folder("runs2", "F-");
+    std::fs::rename(&folder, &away).unwrap();
+    std::fs::rename(&changed, &folder).unwrap();
+    session.harness(&report).assert().code(2);
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+
+    // A run without averages: those of the new one begin with its weights.
+    let plain = train(&session, "plain", 2, "--set ema.enabled=false");
+    let start = format!("--set train.start_from=\"{}\"", plain.display());
+    let averaged = tensors(&train(&session, "averaged", 2, &start).join("checkpoints/000002.safetensors"));
+    let weights = averaged.keys().filter(|name| name.starts_with("nets_ema.")).inspect(|name| {
+        assert!(averaged[*name] == averaged[&name.replace("nets_ema.", "nets.")], "{name}");
+    });
+    assert!(weights.count() > 50);
 
     // Averages alone: the discriminator is new, and the schedule begins where it is told to.
     session.output(&format!("weights export {} -o averages.ckpt", folder.display()));
@@ -100,6 +124,7 @@ fn exports() {
     refused("nothing -o x.ckpt", "no run `nothing`");
     let own = "checkpoints/000002.safetensors";
     refused(&format!("{run} -o {run}/{own}"), "lies in the run folder");
+    refused(&format!("{run} --all {run}"), "lies in the run folder");
     assert!(tensors(&folder.join(own)) == of_run, "nothing is written over");
     let label =
         "--set style.source=\"label\" --set loss.lambda_sty=0 --set loss.diversity=false --set phases.reference=false";

@@ -301,6 +301,18 @@ fn pair_models_must_know_the_domain_of_a_source() {
     let film = "translate M- --source pictures/val --reference pictures/val --interpolate --domain 1 -o film.gif";
     session.harness(film).assert().success().stdout(contains("72 frames"));
 
+    // A wanted domain without a reference, and one that a limit leaves without, are named.
+    let wanted = format!("translate M- --source {} --reference pictures/val", source.display());
+    fs::create_dir_all(session.path("refs")).unwrap();
+    fs::rename(session.path("pictures/val").join(domain(2)), session.path("refs").join(domain(2))).unwrap();
+    let of_one = format!("translate M- --source {} --reference refs --domain 1,2 -o o.png", source.display());
+    session.harness(&of_one).assert().success().stderr(contains(format!("no reference of {} is taken", domain(1))));
+    fs::rename(session.path("refs").join(domain(2)), session.path("pictures/val").join(domain(2))).unwrap();
+    let limited = session.harness(&format!("{wanted} --max-images 1 -o o.png")).assert().success();
+    limited.stderr(contains(format!("no reference of {} is taken", domain(2))));
+    let neither = format!("{wanted}/{} --domain 0,1 -o o.png", domain(2));
+    refused(&session, &neither, &["--domain: needed", &format!("called after {}", domain(2))]);
+
     let loose = "translate M- --source loose -o x.png --domain 2 --latents 1";
     refused(&session, loose, &["--source-domain: needed", "loose/a.png", &domain(1)]);
     refused(&session, &format!("{loose} --source-domain nope"), &["--source-domain nope"]);
@@ -337,6 +349,8 @@ fn wrong_input() {
     fs::write(session.path("other.safetensors"), b"\x08\0\0\0\0\0\0\0{}      ").unwrap();
     refuse(&with("other.safetensors", "--latents 1 -o o.png"), &["other.safetensors", "no metadata of a run"]);
     refuse(&with("F-", "--latents 1 --device gpu -o o.png"), &["--device gpu"]);
+
+    refuse(&with("F-", "--latents 1 --source-domain nope -o o.png"), &["--source-domain nope"]);
 
     // The images.
     refuse("F- --source gone.png --latents 1 -o o.png", &["--source gone.png", "no such file or folder"]);

@@ -56,6 +56,12 @@ fn imports_of_three_containers() {
     assert_eq!((&metadata["source"][..], &metadata["source_sha256"][..]), HEADS);
     assert_eq!(metadata["network"], "alexnet-lpips");
     assert!(metadata["licence"].contains("BSD"));
+
+    // What was downloaded is not replaced by what is made of it.
+    let before = std::fs::read(session.path("heads.zip.pth")).unwrap();
+    let onto_itself = session.harness("weights import heads.zip.pth -o ./heads.zip.pth").assert().code(2);
+    onto_itself.stderr(contains("this is the file to import"));
+    assert!(std::fs::read(session.path("heads.zip.pth")).unwrap() == before);
 }
 
 #[test]

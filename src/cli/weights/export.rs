@@ -41,7 +41,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Error> {
     let entry = find(&args.runs.runs_dir, &args.run)?;
     for path in args.output.iter().chain(&args.all) {
-        if let Some(run) = path.ancestors().skip(1).find(|folder| folder.join("run.json").is_file()) {
+        // From the root: a relative path may begin below a run's folder.
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        if let Some(run) = absolute.ancestors().find(|folder| folder.join("run.json").is_file()) {
             return Err(Error::Usage {
                 option: path.display().to_string(),
                 problem: format!("lies in the run folder {}, which holds the run's own files alone", run.display()),

@@ -1,6 +1,6 @@
 //! What DRIT's settings may be, and which go together.
 
-use super::{Conflicts, MOST_CHANNELS, Ranges, of_pairs};
+use super::{Conflicts, Ranges, doubling, of_pairs};
 use crate::experiment::settings::{Drit, Settings};
 use crate::methods::drit::most_content_layers;
 
@@ -54,16 +54,8 @@ pub(super) fn conflicts(s: &Settings, found: &mut Conflicts) {
         ),
         "set drit.d_iter lower (official: 3), or train.iterations higher",
     );
-    found.add(
-        d.discriminator_channels << (d.discriminator_layers - 1) <= MOST_CHANNELS,
-        &["drit.discriminator_channels", "drit.discriminator_layers"],
-        format!(
-            "{} channels, doubled {} times, are more than {MOST_CHANNELS}",
-            d.discriminator_channels,
-            d.discriminator_layers - 1
-        ),
-        "set drit.discriminator_channels or drit.discriminator_layers lower (official: 64 and 4)",
-    );
+    let paths = ["drit.discriminator_channels", "drit.discriminator_layers"];
+    doubling(found, paths, d.discriminator_channels, d.discriminator_layers - 1, "64 and 4");
     of_pairs(s, found);
     // Every strided convolution of the smallest scale needs two pixels: its border is mirrored.
     let needed = d.discriminator_layers + d.discriminator_scales - 1;

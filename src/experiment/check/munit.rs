@@ -1,17 +1,17 @@
 //! What MUNIT's settings may be, and which go together.
 
-use super::{Conflicts, MOST_CHANNELS, Ranges, of_pairs};
+use super::{Conflicts, MOST_CHANNELS, Ranges, doubling, of_pairs};
 use crate::experiment::settings::{Munit, Settings};
 
 pub(super) fn ranges(m: &Munit, r: &mut Ranges) {
     r.between("munit.style_dim", m.style_dim, 1, 16_384);
-    r.between("munit.base_channels", m.base_channels, 1, 16_384);
+    r.between("munit.base_channels", m.base_channels, 1, MOST_CHANNELS);
     r.between("munit.downsamplings", m.downsamplings, 1, 8);
     r.between("munit.style_downsamplings", m.style_downsamplings, 2, 9);
     r.between("munit.residual_blocks", m.residual_blocks, 1, 64);
     r.between("munit.mlp_dim", m.mlp_dim, 1, 16_384);
     r.between("munit.mlp_layers", m.mlp_layers, 2, 64);
-    r.between("munit.discriminator_channels", m.discriminator_channels, 1, 16_384);
+    r.between("munit.discriminator_channels", m.discriminator_channels, 1, MOST_CHANNELS);
     r.between("munit.discriminator_layers", m.discriminator_layers, 1, 8);
     r.between("munit.discriminator_scales", m.discriminator_scales, 1, 8);
     r.weight("munit.lambda_gan", m.lambda_gan);
@@ -37,22 +37,9 @@ pub(super) fn conflicts(s: &Settings, found: &mut Conflicts) {
         format!("images of {size} pixels cannot be halved {} times", m.style_downsamplings),
         format!("set munit.style_downsamplings to {halvings} or less, or enlarge train.image_size"),
     );
-    found.add(
-        m.base_channels << m.downsamplings <= MOST_CHANNELS,
-        &["munit.base_channels", "munit.downsamplings"],
-        format!("{} channels, doubled {} times, are more than {MOST_CHANNELS}", m.base_channels, m.downsamplings),
-        "set munit.base_channels or munit.downsamplings lower (official: 64 and 2)",
-    );
-    found.add(
-        m.discriminator_channels << (m.discriminator_layers - 1) <= MOST_CHANNELS,
-        &["munit.discriminator_channels", "munit.discriminator_layers"],
-        format!(
-            "{} channels, doubled {} times, are more than {MOST_CHANNELS}",
-            m.discriminator_channels,
-            m.discriminator_layers - 1
-        ),
-        "set munit.discriminator_channels or munit.discriminator_layers lower (official: 64 and 4)",
-    );
+    doubling(found, ["munit.base_channels", "munit.downsamplings"], m.base_channels, m.downsamplings, "64 and 2");
+    let paths = ["munit.discriminator_channels", "munit.discriminator_layers"];
+    doubling(found, paths, m.discriminator_channels, m.discriminator_layers - 1, "64 and 4");
     found.add(
         [m.lambda_gan, m.lambda_x, m.lambda_s, m.lambda_c, m.lambda_x_cyc].iter().any(|&weight| weight > 0.0),
         &["munit.lambda_gan", "munit.lambda_x"],

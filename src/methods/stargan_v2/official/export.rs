@@ -132,6 +132,7 @@ impl<'a> Export<'a> {
     /// The state lacks a tensor.
     pub fn tensors(&self, part: Part) -> Result<Vec<(String, &Tensor)>, ExportError> {
         let networks = TRANSLATING.into_iter().chain((part == Part::Current).then_some(DISCRIMINATOR));
+        let networks = networks.chain((self.architecture.w_hpf > 0.0).then_some(LANDMARKS));
         let named = networks.flat_map(|network| self.names(network).into_iter().map(move |name| (network, name)));
         named.map(|(network, name)| Ok((format!("{network}.{name}"), self.tensor(part, network, &name)?))).collect()
     }
@@ -142,7 +143,8 @@ impl<'a> Export<'a> {
     }
 
     fn tensor(&self, part: Part, network: &str, name: &str) -> Result<&'a Tensor, ExportError> {
-        let set = if part == Part::Averages && self.settings.ema.enabled { "nets_ema" } else { "nets" };
+        let averaged = part == Part::Averages && self.settings.ema.enabled && network != LANDMARKS;
+        let set = if averaged { "nets_ema" } else { "nets" };
         self.get(format!("{set}.{network}.{name}"))
     }
 
