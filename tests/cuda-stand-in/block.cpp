@@ -236,9 +236,7 @@ bool run_barrier() {
 }
 
 void run_block() {
-    if (grid.module->shared) {
-        memset(grid.module->shared, 0xff, size_t(grid.module->shared_end - grid.module->shared));
-    }
+    for (const Range& range : grid.module->shared) memset(range.start, 0xff, size_t(range.end - range.start));
     for (Thread& thread : grid.threads) thread.state = State::Unstarted;
     grid.next = 0;
     bool waits = false;

@@ -33,12 +33,16 @@ struct Block {
     );
 };
 
+struct Range {
+    char *start, *end;
+};
+
 // A module's variables: the thread that runs, and where its __shared__ memory lies.
 struct Module {
     const Kernel* kernels;
     unsigned count;
     Dim3 *thread_index, *block_index, *block_size, *grid_size;
-    char *shared, *shared_end;
+    Range shared[2];
 };
 
 }  // namespace stand_in

@@ -15,23 +15,29 @@
 
 using dim3 = stand_in::Dim3;
 
-static dim3 threadIdx, blockIdx, blockDim, gridDim;
+// Variables that are nobody's shared memory: out of .bss, which is taken for it.
+#define STAND_IN_OWN static __attribute__((section("stand_in_own")))
+STAND_IN_OWN dim3 threadIdx, blockIdx, blockDim, gridDim;
+STAND_IN_OWN const stand_in::Block* stand_in_block;
 static const int warpSize = 32;
-static const stand_in::Block* stand_in_block;
 
 #define __global__
 #define __device__
 #define __host__
-#define __constant__ static
+#define __constant__ STAND_IN_OWN
 #define __launch_bounds__(...)
 #define __forceinline__ inline
 #define __grid_constant__
 
-// One block runs at a time, so its shared variables can be static ones. They lie together: the stand-in spoils them before
-// each block, as nothing may be taken over from the last one.
+// One block runs at a time, so its shared variables can be static ones. They lie together, and the stand-in spoils them before
+// each block, as nothing may be taken over from the last one. The compiler leaves those of templates in .bss.
 #define __shared__ static __attribute__((section("stand_in_shared")))
-extern char stand_in_shared_start[] __asm__("__start_stand_in_shared") __attribute__((weak, visibility("hidden")));
-extern char stand_in_shared_end[] __asm__("__stop_stand_in_shared") __attribute__((weak, visibility("hidden")));
+#define STAND_IN_EDGE(name, symbol) \
+    extern char name[] __asm__(symbol) __attribute__((weak, visibility("hidden")))
+STAND_IN_EDGE(stand_in_shared_start, "__start_stand_in_shared");
+STAND_IN_EDGE(stand_in_shared_end, "__stop_stand_in_shared");
+STAND_IN_EDGE(stand_in_bss_start, "__bss_start");
+STAND_IN_EDGE(stand_in_bss_end, "_end");
 
 // Where __builtin_LINE is a default argument it is the caller's line.
 inline void __syncthreads(int line = __builtin_LINE()) { stand_in_block->barrier(line); }
@@ -194,5 +200,6 @@ struct StandInKernel<kernel> {
     ) {                                                                                            \
         stand_in_block = block;                                                                    \
         return {stand_in_kernels, unsigned(sizeof stand_in_kernels / sizeof *stand_in_kernels),    \
-                &threadIdx, &blockIdx, &blockDim, &gridDim, stand_in_shared_start, stand_in_shared_end}; \
+                &threadIdx,       &blockIdx,           &blockDim, &gridDim,                        \
+                {{stand_in_shared_start, stand_in_shared_end}, {stand_in_bss_start, stand_in_bss_end}}}; \
     }
