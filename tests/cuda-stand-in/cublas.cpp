@@ -144,6 +144,12 @@ STAND_IN_API cublasStatus_t cublasGetVersion_v2(void*, int* version) {
     *version = 130000;
     return CUBLAS_STATUS_SUCCESS;
 }
+// Major, minor or patch.
+STAND_IN_API cublasStatus_t cublasGetProperty(int which, int* value) {
+    *value = which == 0 ? 13 : 0;
+    return CUBLAS_STATUS_SUCCESS;
+}
+STAND_IN_API size_t cublasLtGetVersion() { return 130000; }
 STAND_IN_API cublasStatus_t cublasSetStream_v2(void* handle, CUstream stream) {
     static_cast<Handle*>(handle)->stream = stream;
     return CUBLAS_STATUS_SUCCESS;

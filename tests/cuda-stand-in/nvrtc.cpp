@@ -90,7 +90,8 @@ const std::string& folder() {
 }
 
 // Those of our own options that g++ is given: macros and include folders. The rest is about the device.
-bool translate(const std::string& option, std::vector<std::string>& words, std::string& architecture) {
+// Without an architecture __CUDA_ARCH__ is not defined, and nothing of PTX is met.
+bool translate(const std::string& option, std::vector<std::string>& words) {
     const auto behind = [&](const char* prefix, std::string& rest) {
         if (option.rfind(prefix, 0) != 0) return false;
         rest = option.substr(strlen(prefix));
@@ -103,10 +104,6 @@ bool translate(const std::string& option, std::vector<std::string>& words, std::
         words.push_back("-U" + rest);
     } else if (behind("--include-path=", rest) || behind("-I", rest)) {
         words.push_back("-I" + rest);
-    } else if (behind("--gpu-architecture=", rest) || behind("-arch=", rest)) {
-        const size_t digits = rest.find_first_of("0123456789");
-        if (digits == std::string::npos) return false;
-        architecture = std::to_string(atoi(rest.c_str() + digits) * 10);
     } else {
         return !option.empty() && option[0] == '-';
     }
@@ -144,9 +141,9 @@ std::string unit(const std::string& source, const std::vector<std::string>& name
 
 nvrtcResult build(Program& program, const std::vector<std::string>& options) {
     std::vector<std::string> words;
-    std::string architecture = "750", macros;
+    std::string macros;
     for (const std::string& option : options) {
-        if (!translate(option, words, architecture)) {
+        if (!translate(option, words)) {
             program.log = "unrecognised option " + option + "\n";
             return NVRTC_ERROR_INVALID_OPTION;
         }
@@ -159,7 +156,7 @@ nvrtcResult build(Program& program, const std::vector<std::string>& options) {
     char key[32];
     snprintf(
         key, sizeof key, "%016llx",
-        (unsigned long long)digest(std::string(abi) + shim + program.source + macros + architecture + cxx + flags)
+        (unsigned long long)digest(std::string(abi) + shim + program.source + macros + cxx + flags)
     );
     const std::string base = folder() + "/" + key, module = base + ".so", list = base + ".names";
     if (access(module.c_str(), R_OK) != 0 || access(list.c_str(), R_OK) != 0) {
@@ -167,8 +164,7 @@ nvrtcResult build(Program& program, const std::vector<std::string>& options) {
         const std::string own = base + "." + std::to_string(getpid());
         const std::string file = program.name.empty() ? "kernels.cu" : program.name;
         write(own + ".cu", "#line 1 \"" + file + "\"\n" + program.source);
-        const std::string preprocess = cxx + " -std=c++17 -E -x c++ -D__CUDACC__ -D__CUDACC_RTC__ -D__CUDA_ARCH__=" +
-                                       architecture + macros + " " + quoted(own + ".cu") + " -o " + quoted(own + ".ii");
+        const std::string preprocess = cxx + " -std=c++17 -E -x c++ -D__CUDACC__ -D__CUDACC_RTC__" + macros + " " + quoted(own + ".cu") + " -o " + quoted(own + ".ii");
         bool done = compile(preprocess, own + ".log", program.log);
         if (done) {
             const std::string source = read(own + ".ii");
