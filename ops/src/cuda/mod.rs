@@ -6,6 +6,7 @@
 //! `Device::new_cuda_with_stream`.
 
 mod arrange;
+mod cast;
 mod convolution;
 mod cudnn;
 mod element;
@@ -15,8 +16,13 @@ mod matrix;
 mod module;
 mod norm;
 mod optimise;
+mod order;
 mod planes;
 mod reduce;
+mod rows;
+mod weights;
 
+pub(crate) use cast::cast;
 pub(crate) use launch::{CudaKernel, launch};
 pub(crate) use optimise::{adam, copy_into, ema};
+pub(crate) use order::{Order, from_memory};
