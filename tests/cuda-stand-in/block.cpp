@@ -36,7 +36,10 @@ class Order {
         step_ = seed * 0xd1342543de82ef95ull % n;
         while (std::gcd(step_, n) != 1) step_++;
     }
-    uint64_t operator[](uint64_t i) const { return uint64_t((unsigned __int128)i * step_ % n_ + start_) % n_; }
+    uint64_t operator[](uint64_t i) const {
+        if (step_ == 1 && start_ == 0) return i;
+        return uint64_t((unsigned __int128)i * step_ % n_ + start_) % n_;
+    }
 
   private:
     uint64_t n_, step_, start_;
@@ -61,11 +64,6 @@ constexpr unsigned warp_size = 32;
 
 [[noreturn]] void fault_in_kernel(const char* what) { fault("%s: %s", running().c_str(), what); }
 
-void resume(Fiber& fiber) {
-    fiber_switch(scheduler, fiber);
-    fiber_check(fiber);
-}
-
 // Runs threads that have not begun, one after the other. Where one waits, it takes the fiber along, and the scheduler goes
 // on with another.
 Fiber* fiber_of_call = nullptr;
@@ -84,6 +82,7 @@ void fiber_body() {
             ended.state = State::Finished;
             ended.fiber = nullptr;
         }
+        fiber_check(*own);
         idle.push_back(own);
         fiber_switch(*own, scheduler);
     }
@@ -105,7 +104,7 @@ void go_on(Thread& thread) {
     thread.state = State::Running;
     grid.current = &thread;
     *grid.module->thread_index = thread.index;
-    resume(*thread.fiber);
+    fiber_switch(scheduler, *thread.fiber);
 }
 
 void wait_as(State state, int line) {
@@ -241,7 +240,7 @@ void run_block() {
     grid.next = 0;
     bool waits = false;
     while (grid.next < grid.threads.size()) {
-        resume(idle_fiber());
+        fiber_switch(scheduler, idle_fiber());
         waits = waits || grid.current->state != State::Finished;
     }
     if (!waits) return;

@@ -64,8 +64,11 @@ extern "C" void stand_in_switch_stacks(void** from, void* to) __attribute__((vis
 Fiber fiber_new(void (*body)()) {
     Fiber fiber;
     fiber.stack = new_stack();
+    // Stacks begin at different distances from a page, or they would all want the same lines of the caches.
+    static size_t made = 0;
+    const size_t distance = made++ % 61 * 64;
     // Six registers and the address to return to, which finds the stack as after a call.
-    auto* top = reinterpret_cast<uintptr_t*>(fiber.stack + stack_bytes) - 1;
+    auto* top = reinterpret_cast<uintptr_t*>(fiber.stack + stack_bytes - distance) - 1;
     *top = 0;
     *--top = uintptr_t(body);
     top -= 6;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "memory.h"
+#include "stream.h"
 
 namespace stand_in {
 
@@ -50,6 +51,7 @@ std::map<std::string, uint64_t>& by_call() {
 
 void at_exit() {
     Locked locked;
+    drain_all();
     if (settings().statistics) {
         for (int i = 0; i < Counts; i++) {
             fprintf(stderr, "cuda stand-in: %llu %s\n", (unsigned long long)counts[i].load(), labels[i]);
