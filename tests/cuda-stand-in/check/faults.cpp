@@ -3,6 +3,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <thread>
 
 #include "api.h"
 
@@ -207,6 +208,13 @@ const std::map<std::string, std::function<void()>> faults = {
     {"no-fixed-order", [] { convolve(0, 4, 0, 2); }},
     {"not-cuda", [] { kernel("extern \"C\" __global__ void broken(float* y) {\n    y[0] = nothing;\n}\n", "broken"); }},
     {"no-such-kernel", [] { kernel(kernels, "absent"); }},
+    {"no-context",
+     [] {
+         std::thread([] {
+             Address address;
+             say(float(cuMemAllocAsync(&address, 64, nullptr)));
+         }).join();
+     }},
     {"full",
      [] {
          Address address;
