@@ -39,6 +39,23 @@ __device__ void block_total(const float* x, float* y) {
 extern "C" __global__ void right_sum(const float* x, float* y) { block_total<true>(x, y); }
 extern "C" __global__ void racing_sum(const float* x, float* y) { block_total<false>(x, y); }
 
+// The sum of two sums, which share memory: a warp that has the first one writes to what others still read.
+template <bool synchronised>
+__device__ void two_totals(const float* x, float* y) {
+    __shared__ float warps[32];
+    float both = 0;
+    for (int round = 0; round < 2; round++) {
+        const float total = warp_total(x[threadIdx.x] + round);
+        if (synchronised) __syncthreads();
+        if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = total;
+        __syncthreads();
+        both += warp_total(threadIdx.x % 32 < blockDim.x / 32 ? warps[threadIdx.x % 32] : 0.0f);
+    }
+    if (threadIdx.x == blockDim.x - 1) y[0] = both;
+}
+extern "C" __global__ void right_totals(const float* x, float* y) { two_totals<true>(x, y); }
+extern "C" __global__ void racing_totals(const float* x, float* y) { two_totals<false>(x, y); }
+
 extern "C" __global__ void uneven_barrier(float* y) {
     if (threadIdx.x < 32) __syncthreads();
     y[threadIdx.x] = 1.0f;
@@ -172,6 +189,8 @@ const std::map<std::string, std::function<void()>> faults = {
      }},
     {"right-sum", [] { say(sum_by("right_sum")); }},
     {"racing-sum", [] { say(sum_by("racing_sum")); }},
+    {"right-totals", [] { say(sum_by("right_totals")); }},
+    {"racing-totals", [] { say(sum_by("racing_totals") - 65536); }},
     {"uneven-barrier", [] { launch(kernel(kernels, "uneven_barrier"), 1, 64, device_memory(64 * 4)); }},
     {"two-barriers", [] { launch(kernel(kernels, "two_barriers"), 1, 64, device_memory(64 * 4)); }},
     {"lost-lanes", [] { launch(kernel(kernels, "lost_lanes"), 1, 64, device_memory(64 * 4)); }},
