@@ -13,6 +13,8 @@ mod batch_norm;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(any(feature = "cuda", test))]
+pub mod cuda_libraries;
 mod element;
 mod elementwise;
 mod error;
