@@ -58,4 +58,5 @@ pub use optimise::{Adam, AdamConfig, Declaration, Init, Parameters, Weights, upd
 pub use pool::{Pooling, Window, pool2d};
 pub use reduction::{expand_from, mean_all, sum_all, sum_per_sample, sum_to};
 pub use scale::{avg_pool2, upsample_nearest2};
+pub use simd::instruction_set;
 pub use windows::{avg_pool3, reflection_pad2d};

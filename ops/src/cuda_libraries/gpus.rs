@@ -1,6 +1,7 @@
 //! Which GPUs there are.
 
-use super::{Library, LibraryError, status};
+use super::{Library, LibraryError, require, status};
+use candle_core::Device;
 use candle_core::cuda_backend::cudarc::driver::{DriverError, result, sys};
 
 /// A GPU of this machine.
@@ -25,6 +26,22 @@ pub enum GpuError {
     /// The driver sees none.
     #[error("the driver finds no GPU; CUDA_VISIBLE_DEVICES may hide it")]
     None,
+    /// There are fewer.
+    #[error("there is no cuda:{ordinal}: the GPUs of this machine are numbered from 0 to {}", count - 1)]
+    TooFew {
+        /// The number asked for.
+        ordinal: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// candle cannot open it.
+    #[error("cuda:{ordinal} cannot be opened: {problem}")]
+    Closed {
+        /// Its number.
+        ordinal: usize,
+        /// Why not.
+        problem: String,
+    },
     /// The driver fails.
     #[error("the driver cannot {action}: {problem}")]
     Driver {
@@ -52,7 +69,8 @@ pub fn gpus() -> Result<Vec<Gpu>, GpuError> {
     let found = (0..count).map(|ordinal| {
         let device = result::device::get(ordinal).map_err(failed("open a GPU"))?;
         // SAFETY: a device that the driver just named; here and below.
-        let attribute = |which| unsafe { result::device::get_attribute(device, which) }.map_err(failed("describe a GPU"));
+        let attribute =
+            |which| unsafe { result::device::get_attribute(device, which) }.map_err(failed("describe a GPU"));
         Ok(Gpu {
             ordinal: ordinal as usize,
             name: result::device::get_name(device).map_err(failed("name a GPU"))?,
@@ -65,4 +83,17 @@ pub fn gpus() -> Result<Vec<Gpu>, GpuError> {
     });
     let found = found.collect::<Result<Vec<_>, GpuError>>()?;
     if found.is_empty() { Err(GpuError::None) } else { Ok(found) }
+}
+
+/// GPU `ordinal` with everything that the operations need there.
+///
+/// # Errors
+/// Something is missing, or the GPU cannot be opened.
+pub fn open(ordinal: usize) -> Result<Device, GpuError> {
+    let count = gpus()?.len();
+    if ordinal >= count {
+        return Err(GpuError::TooFew { ordinal, count });
+    }
+    require()?;
+    Device::new_cuda(ordinal).map_err(|error| GpuError::Closed { ordinal, problem: error.to_string() })
 }

@@ -21,8 +21,7 @@ pub enum Library {
 
 impl Library {
     /// All of them, each after those that it builds on.
-    pub const ALL: [Self; 6] =
-        [Self::Driver, Self::CublasLt, Self::Cublas, Self::Curand, Self::Nvrtc, Self::Cudnn];
+    pub const ALL: [Self; 6] = [Self::Driver, Self::CublasLt, Self::Cublas, Self::Curand, Self::Nvrtc, Self::Cudnn];
 
     /// The name without `lib` and `.so`, for example `cublas`.
     pub fn stem(self) -> &'static str {
@@ -62,7 +61,9 @@ impl Library {
     /// How to get it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::Driver => "install NVIDIA's driver (580 or newer); in a container, start it with the GPU passed through",
+            Self::Driver => {
+                "install NVIDIA's driver (580 or newer); in a container, start it with the GPU passed through"
+            }
             Self::CublasLt | Self::Cublas => "pip install 'nvidia-cublas>=13,<14'",
             Self::Curand => "pip install 'nvidia-curand>=10.4,<11'",
             Self::Nvrtc => "pip install 'nvidia-cuda-nvrtc>=13,<14'",

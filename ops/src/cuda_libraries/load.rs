@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 /// Whether the program was linked with the libraries of a toolkit: then the system's loader has chosen them already, and
 /// another copy must not be loaded beside.
-const LINKED: bool = cfg!(all(feature = "cuda", not(cuda_trampolines)));
+pub const LINKED: bool = cfg!(all(feature = "cuda", not(cuda_trampolines)));
 
 /// A library in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,7 +182,8 @@ mod tests {
         assert!(new_enough(path, Some("13.0"), Some("13020")).is_ok());
         assert!(new_enough(path, Some("12.4"), None).is_ok());
         let error = new_enough(path, Some("12.4"), Some("13000")).unwrap_err();
-        let text = "the driver at /usr/lib/libcuda.so.1 supports CUDA 12.4, this program needs 13.0: update NVIDIA's driver";
+        let text =
+            "the driver at /usr/lib/libcuda.so.1 supports CUDA 12.4, this program needs 13.0: update NVIDIA's driver";
         assert_eq!(error.to_string(), text);
     }
 

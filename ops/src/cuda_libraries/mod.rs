@@ -24,7 +24,7 @@ mod table;
 
 pub use error::LibraryError;
 #[cfg(feature = "cuda")]
-pub use gpus::{Gpu, GpuError, gpus};
+pub use gpus::{Gpu, GpuError, gpus, open};
 pub use library::Library;
-pub use load::{Loaded, require, status};
+pub use load::{LINKED, Loaded, require, status};
 pub use search::VARIABLE;

@@ -72,7 +72,8 @@ pub(super) fn python() -> Vec<PathBuf> {
     ANSWER
         .get_or_init(|| {
             let script = "import nvidia; print(*nvidia.__path__, sep='\\n')";
-            let asked = Command::new("python3").args(["-c", script]).stdin(Stdio::null()).stderr(Stdio::null()).output();
+            let asked =
+                Command::new("python3").args(["-c", script]).stdin(Stdio::null()).stderr(Stdio::null()).output();
             match asked {
                 Ok(answer) if answer.status.success() => {
                     String::from_utf8_lossy(&answer.stdout).lines().map(PathBuf::from).collect()
