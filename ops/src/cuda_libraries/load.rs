@@ -3,8 +3,8 @@
 use super::dynamic::{Handle, file_of};
 use super::search::{self, Place};
 use super::{Library, LibraryError};
-use std::ffi::{CStr, c_int};
-use std::path::PathBuf;
+use std::ffi::{CStr, OsString, c_int, c_void};
+use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
@@ -41,28 +41,41 @@ pub fn require() -> Result<(), &'static LibraryError> {
 }
 
 fn load(library: Library) -> Result<Loaded, LibraryError> {
-    let handle = find(library, &|name| std::env::var_os(name), &search::python)?;
-    let path = marker(library, handle).and_then(file_of).unwrap_or_else(|| library.files()[0].into());
+    let (handle, opened) = find(library, &|name| std::env::var_os(name), &search::python)?;
+    // What the system's loader found has no path yet.
+    let path = marker(library, handle).and_then(file_of).unwrap_or(opened);
     let version = version(library, handle);
     if library == Library::Driver {
         new_enough(&path, version.as_deref(), option_env!("HARNESS_CUDA_VERSION"))?;
+    }
+    if let (Library::Nvrtc, Some(version)) = (library, &version) {
+        load_builtins(&path, version);
     }
     #[cfg(cuda_trampolines)]
     super::table::fill(library, handle);
     Ok(Loaded { path, version })
 }
 
-/// The first file of the library that can be loaded.
+/// Loads what NVRTC loads by name when it compiles. It does not look beside itself, so that with Python's wheels it would find
+/// nothing; what is loaded already it takes. If that fails, NVRTC tries for itself and says what is wrong.
+fn load_builtins(compiler: &Path, version: &str) {
+    let builtins = compiler.with_file_name(format!("libnvrtc-builtins.so.{version}"));
+    if builtins.exists() {
+        let _ = Handle::open(builtins.as_os_str());
+    }
+}
+
+/// The first file of the library that can be loaded, and its name as it was opened.
 fn find(
     library: Library,
-    variable: &dyn Fn(&str) -> Option<std::ffi::OsString>,
+    variable: &dyn Fn(&str) -> Option<OsString>,
     python: &dyn Fn() -> Vec<PathBuf>,
-) -> Result<Handle, LibraryError> {
+) -> Result<(Handle, PathBuf), LibraryError> {
     let places = if LINKED { vec![Place::System] } else { search::places(library, variable) };
     let mut searched = places.iter().map(Place::said).collect::<Vec<_>>();
     let mut broken = None;
     let mut attempt = |place: &Place, file: &str| {
-        let name = match place {
+        let name: PathBuf = match place {
             Place::System => file.into(),
             Place::Folder(folder) => folder.join(file),
         };
@@ -70,7 +83,7 @@ fn find(
             return None;
         }
         match Handle::open(name.as_os_str()) {
-            Ok(handle) => Some(handle),
+            Ok(handle) => Some((handle, name)),
             Err(problem) => {
                 // The loader's words for a file that is in none of its folders; anything else is worth telling.
                 let absent = *place == Place::System && problem.starts_with(&format!("{file}: cannot open"));
@@ -80,16 +93,16 @@ fn find(
         }
     };
     for file in library.files() {
-        if let Some(handle) = places.iter().find_map(|place| attempt(place, file)) {
-            return Ok(handle);
+        if let Some(found) = places.iter().find_map(|place| attempt(place, file)) {
+            return Ok(found);
         }
         if library == Library::Driver || LINKED {
             continue;
         }
         for folder in python().iter().flat_map(|nvidia| search::wheels(library, nvidia)) {
             let place = Place::Folder(folder);
-            if let Some(handle) = attempt(&place, file) {
-                return Ok(handle);
+            if let Some(found) = attempt(&place, file) {
+                return Ok(found);
             }
             if !searched.contains(&place.said()) {
                 searched.push(place.said());
@@ -103,7 +116,7 @@ fn find(
 }
 
 /// A function that every version has.
-fn marker(library: Library, handle: Handle) -> Option<NonNull<std::ffi::c_void>> {
+fn marker(library: Library, handle: Handle) -> Option<NonNull<c_void>> {
     let name: &CStr = match library {
         Library::Driver => c"cuDriverGetVersion",
         Library::CublasLt => c"cublasLtGetVersion",
@@ -158,7 +171,7 @@ fn version(library: Library, handle: Handle) -> Option<String> {
 
 /// Whether a driver that supports CUDA `found` (as `major.minor`) runs kernels of CUDA `built` (as 13000): within a major
 /// version every driver does.
-fn new_enough(path: &std::path::Path, found: Option<&str>, built: Option<&str>) -> Result<(), LibraryError> {
+fn new_enough(path: &Path, found: Option<&str>, built: Option<&str>) -> Result<(), LibraryError> {
     let major = found.and_then(|found| found.split('.').next()?.parse::<u32>().ok());
     let built = built.and_then(|built| built.parse::<u32>().ok());
     match (major, built) {
@@ -177,7 +190,7 @@ mod tests {
 
     #[test]
     fn kernels_need_a_driver_of_their_major_version() {
-        let path = std::path::Path::new("/usr/lib/libcuda.so.1");
+        let path = Path::new("/usr/lib/libcuda.so.1");
         assert!(new_enough(path, Some("13.0"), Some("13000")).is_ok());
         assert!(new_enough(path, Some("13.0"), Some("13020")).is_ok());
         assert!(new_enough(path, Some("12.4"), None).is_ok());
