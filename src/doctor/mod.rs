@@ -50,7 +50,7 @@ pub struct Processor {
 /// NVIDIA's part of the machine.
 #[derive(Debug, Serialize)]
 pub struct Cuda {
-    /// Whether the libraries are found when the binary runs (`scripts/cuda-build`), or those of a toolkit were linked.
+    /// Whether the binary was linked with a toolkit's libraries; one of `scripts/cuda-build` finds them when it needs them.
     pub linked: bool,
     /// Libraries, the driver's first.
     pub libraries: Vec<CudaLibrary>,
