@@ -14,6 +14,8 @@ mod cast;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(any(feature = "cuda", test))]
+pub mod cuda_libraries;
 mod element;
 mod elementwise;
 mod error;
@@ -63,4 +65,5 @@ pub use pool::{Pooling, Window, pool2d};
 pub use precision::Precision;
 pub use reduction::{expand_from, mean_all, sum_all, sum_per_sample, sum_to};
 pub use scale::{avg_pool2, upsample_nearest2};
+pub use simd::instruction_set;
 pub use windows::{avg_pool3, reflection_pad2d};
