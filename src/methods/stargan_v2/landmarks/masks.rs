@@ -120,9 +120,7 @@ pub(super) fn masks(heatmaps: &Tensor) -> Result<FaceMasks> {
 /// Both masks of one image, each 1×1×256×256, given the enlarged maps of the landmarks in [`PARTS`], 1×K×256×256.
 pub(super) fn on_processor(maps: &Tensor) -> Result<[Tensor; 2]> {
     let [first, second] = add_up(&maps.flatten_all()?.to_vec1()?);
-    let mask = |values| -> Result<Tensor> {
-        Ok(Tensor::from_vec(values, (1, 1, MASK_SIZE, MASK_SIZE), &Device::Cpu)?)
-    };
+    let mask = |values| -> Result<Tensor> { Ok(Tensor::from_vec(values, (1, 1, MASK_SIZE, MASK_SIZE), &Device::Cpu)?) };
     Ok([mask(first)?, mask(second)?])
 }
 
