@@ -137,9 +137,8 @@ def evaluation(session, result):
 
 def memory(session, result):
     """Whether memory grows while iterations go on."""
-    count = 5 if session.quick else 60
     for name in session.precisions[-1:]:
-        options = [*sizes(session), *iterations(session, count), *precision(session, name), "--format", "json"]
+        options = [*sizes(session), *iterations(session, 60), *precision(session, name), "--format", "json"]
         done = session.run_harness("bench", "train", "--variant", "F", "--device", session.device, *options)
         figures = done.json()
         result[name] = figures

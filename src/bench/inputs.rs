@@ -10,7 +10,7 @@ use rayon::prelude::*;
 /// Images whose values are uniform in [-1, 1], other ones at every iteration. Where domains are mixed, labels are in
 /// balance: image i is of domain i mod `domains` and is to become one of the next domain. Otherwise there are `batch`
 /// images of every domain.
-pub(super) fn random_batch(
+pub(crate) fn random_batch(
     seed: u64,
     iteration: u64,
     draws: Draws,

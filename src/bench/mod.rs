@@ -10,6 +10,8 @@ mod train;
 
 pub use error::BenchError;
 pub use gemm::gemm_peak;
+#[cfg(test)]
+pub(crate) use inputs::random_batch;
 pub use operations::{Case, OperationBench, OperationTime, OperationTimes, Resampling, operations};
 pub use summary::{GpuDescription, GpuFigures, Seconds, TrainFigures};
 pub use train::{TrainBench, train};

@@ -11,6 +11,8 @@ pub mod losses;
 pub mod multi_scale;
 pub mod munit;
 pub mod objective;
+#[cfg(test)]
+mod on_cuda;
 pub mod pairs;
 pub mod schedule;
 pub mod stargan;

@@ -6,6 +6,7 @@ mod bench;
 mod checkpoints;
 mod eval;
 mod evaluation;
+mod gpu_script;
 mod high_pass;
 mod input;
 mod listings;
