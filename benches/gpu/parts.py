@@ -62,9 +62,9 @@ def sizes(session):
     return ["--image-size", session.args.image_size, "--batch", session.args.batch, "--domains", 3]
 
 
-def precision(session, name):
-    """The option that sets it. A processor has but one."""
-    return ["--precision", name] if session.on_gpu else []
+def precision(name):
+    """The option that sets it."""
+    return ["--precision", name]
 
 
 def iterations(session, measured):
@@ -74,7 +74,7 @@ def iterations(session, measured):
 def train(session, result):
     """Whole iterations of ours in every precision."""
     for name in session.precisions:
-        options = [*sizes(session), *iterations(session, 20), *precision(session, name), "--format", "json"]
+        options = [*sizes(session), *iterations(session, 20), *precision(name), "--format", "json"]
         done = session.run_harness("bench", "train", "--variant", "F", "--device", session.device, *options)
         result[name] = done.json()
 
@@ -107,7 +107,7 @@ def operations(session, result):
     small = ["--image-size", 32, "--batch", 1, "--narrow", 16, "--seconds", 0]
     usual = ["--image-size", session.args.image_size, "--batch", session.args.batch, "--seconds", 0.05]
     for name in session.precisions:
-        options = [*(small if session.quick else usual), *precision(session, name), "--format", "json"]
+        options = [*(small if session.quick else usual), *precision(name), "--format", "json"]
         ours = session.run_harness("bench", "operations", "--device", session.device, *options)
         rows = [{**row, "ours": row.pop("milliseconds")} for row in ours.json()["operations"]]
         result[name] = {"operations": rows}
@@ -138,7 +138,7 @@ def evaluation(session, result):
 def memory(session, result):
     """Whether memory grows while iterations go on."""
     for name in session.precisions[-1:]:
-        options = [*sizes(session), *iterations(session, 60), *precision(session, name), "--format", "json"]
+        options = [*sizes(session), *iterations(session, 60), *precision(name), "--format", "json"]
         done = session.run_harness("bench", "train", "--variant", "F", "--device", session.device, *options)
         figures = done.json()
         result[name] = figures

@@ -37,7 +37,7 @@ def follow(session, result):
     last = settings["train.iterations"]
     settings |= {f"train.{what}_every": last for what in ("sample", "checkpoint", "evaluate")}
     settings |= {"evaluation.max_sources": 2, "evaluation.max_reals": 4, "evaluation.outputs": 2}
-    runs = {name: {"train.precision": name} if session.on_gpu else {} for name in session.precisions}
+    runs = {name: {"train.precision": name} for name in session.precisions}
     runs["another seed"] = {**runs[session.precisions[0]], "seeds": "[778]"}
     curves = {}
     for name, own in runs.items():
@@ -83,8 +83,7 @@ def ablation(session, result):
         sets["evaluation.inception_2015_weights"] = session.args.weights
     if session.args.iterations:
         sets["train.iterations"] = session.args.iterations
-    if session.on_gpu:
-        sets["train.precision"] = session.args.ablation_precision
+    sets["train.precision"] = session.args.ablation_precision
     if session.quick:
         sets |= {"train.iterations": 2, "train.batch_size": 2, "train.sample_every": 2, "train.checkpoint_every": 2}
         sets |= {"evaluation.max_sources": 2, "evaluation.max_reals": 4, "evaluation.outputs": 2}

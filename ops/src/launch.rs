@@ -37,8 +37,30 @@ pub(crate) fn launch<K: Bodies>(kernel: &K, operands: &[&Tensor], shape: impl In
     match operands.first().map(|operand| operand.dtype()) {
         Some(DType::F32) => on_cpu::<f32, K>(kernel, operands, shape.into()),
         Some(DType::F64) => on_cpu::<f64, K>(kernel, operands, shape.into()),
+        Some(DType::BF16) => rounded(kernel, operands, shape.into()),
         _ => Err(unsupported(kernel.name(), operands)),
     }
+}
+
+/// The elements in `flat` as a tensor of shape `dims`, an image in the order in which a kernel that takes any had its
+/// `operands`.
+pub(crate) fn image_from(flat: Tensor, operands: &[&Tensor], dims: &[usize]) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if flat.device().is_cuda() {
+        return Ok(crate::cuda::from_memory(flat, crate::cuda::Order::of(operands), dims)?);
+    }
+    debug_assert!(operands.iter().all(|operand| operand.device().is_cpu()));
+    Ok(flat.reshape(dims)?)
+}
+
+/// bf16 on the processor: computed in f32 and rounded, as GPUs with such operands do. It serves to check them.
+fn rounded<K: Kernel>(kernel: &K, operands: &[&Tensor], shape: Shape) -> Result<Tensor> {
+    if operands.iter().any(|operand| operand.dtype() != DType::BF16) {
+        return Err(unsupported(kernel.name(), operands));
+    }
+    let wide = operands.iter().map(|operand| operand.to_dtype(DType::F32)).collect::<candle_core::Result<Vec<_>>>()?;
+    let y = on_cpu::<f32, K>(kernel, &wide.iter().collect::<Vec<_>>(), shape)?;
+    Ok(y.to_dtype(DType::BF16)?)
 }
 
 fn on_cpu<T: Element + WithDType, K: Kernel>(kernel: &K, operands: &[&Tensor], shape: Shape) -> Result<Tensor> {
@@ -74,6 +96,6 @@ pub(crate) fn unsupported(operation: &'static str, operands: &[&Tensor]) -> Erro
     let operands: Vec<String> = operands.iter().map(describe).collect();
     Error::Operands {
         operation,
-        problem: format!("operands must all be f32 or all f64, {PLACE}; found {}", operands.join(", ")),
+        problem: format!("operands must all be f32, all f64 or all bf16, {PLACE}; found {}", operands.join(", ")),
     }
 }

@@ -10,6 +10,7 @@
 
 mod arrange;
 mod batch_norm;
+mod cast;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -28,6 +29,7 @@ mod matrix;
 mod norm;
 mod optimise;
 mod pool;
+mod precision;
 pub mod random;
 mod reduction;
 pub mod resize;
@@ -38,7 +40,11 @@ mod windows;
 
 pub use arrange::{cat_channels, cat_samples, narrow_channels, narrow_samples, reshape, select_channels};
 pub use batch_norm::scale_shift_relu;
-pub use conv::{Conv2dConfig, ConvGeometry, Resample, conv_transpose2d, conv2d, conv2d_input_gradient, conv2d_relu};
+pub use cast::cast;
+pub use conv::{
+    Conv2dConfig, ConvGeometry, ConvolutionMath, Resample, conv_transpose2d, conv2d, conv2d_input_gradient,
+    conv2d_relu, with_convolution_math,
+};
 pub use elementwise::{
     add, affine, exp, leaky_relu, leaky_relu_gradient, ln, mul, power, relu, residual_add, sigmoid, softplus, sqr, sub,
     tanh,
@@ -55,6 +61,7 @@ pub use norm::{
 };
 pub use optimise::{Adam, AdamConfig, Declaration, Init, Parameters, Weights, update_ema};
 pub use pool::{Pooling, Window, pool2d};
+pub use precision::Precision;
 pub use reduction::{expand_from, mean_all, sum_all, sum_per_sample, sum_to};
 pub use scale::{avg_pool2, upsample_nearest2};
 pub use windows::{avg_pool3, reflection_pad2d};

@@ -1,5 +1,6 @@
 //! What is reported of a measurement.
 
+use crate::experiment::settings::Precision;
 use harness_ops::device::DeviceDescription;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub struct TrainFigures {
     pub variant: String,
     /// Where it was computed: `cpu` or `cuda:N`.
     pub device: String,
+    /// What was computed in.
+    pub precision: Precision,
     /// Threads of the pool.
     pub threads: usize,
     /// Side of the images in pixels.

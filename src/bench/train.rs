@@ -9,7 +9,7 @@ use crate::methods::{self, Frozen, Method};
 use crate::train::{TrainError, in_pool};
 use candle_core::Device;
 use harness_ops::device::describe;
-use harness_ops::flop;
+use harness_ops::{Precision, flop, with_convolution_math};
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
@@ -39,7 +39,8 @@ pub struct TrainBench {
 /// # Errors
 /// Networks that cannot be built, a step that fails, threads that cannot be started.
 pub fn train(bench: &TrainBench) -> Result<TrainFigures, BenchError> {
-    in_pool(bench.threads, || measure(bench))
+    let math = Precision::from(bench.spec.settings.train.precision).convolution_math();
+    in_pool(bench.threads, || with_convolution_math(math, || measure(bench)))
 }
 
 /// Times of one iteration in seconds.
@@ -103,6 +104,7 @@ fn measure(bench: &TrainBench) -> Result<TrainFigures, BenchError> {
     Ok(TrainFigures {
         variant: bench.spec.variant.clone(),
         device: bench.device_name.clone(),
+        precision: settings.train.precision,
         threads: bench.threads,
         image_size: settings.train.image_size,
         batch: settings.train.batch_size,

@@ -4,7 +4,7 @@ use super::device::DeviceArg;
 use super::output::{self, Format, FormatArg, table};
 use crate::bench::{OperationBench, OperationTime, TrainBench, TrainFigures, operations, train};
 use crate::error::Error;
-use crate::experiment::settings::RunSpec;
+use crate::experiment::settings::{Precision, RunSpec};
 use crate::experiment::{self, Flag, PlanOptions};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -39,10 +39,19 @@ pub struct Operations {
     /// Threads to compute with, at most 1024 [default: as training has]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// What to compute in: f32, tf32 or bf16
+    #[arg(long, value_parser = precision, default_value = "f32")]
+    precision: Precision,
     #[command(flatten)]
     device: DeviceArg,
     #[command(flatten)]
     format: FormatArg,
+}
+
+/// The value of `--precision`.
+fn precision(name: &str) -> Result<Precision, String> {
+    let unknown = |_| "there are f32, tf32 and bf16".to_owned();
+    serde_json::from_value(serde_json::Value::from(name)).map_err(unknown)
 }
 
 /// Arguments of `bench train`.
@@ -81,6 +90,9 @@ pub struct Train {
     /// Threads to compute with, at most 1024 [default: as training has]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// What to compute in: f32, tf32 or bf16 [default: the variant's]
+    #[arg(long)]
+    precision: Option<String>,
     #[command(flatten)]
     device: DeviceArg,
     /// Change another setting, for example loss.lambda_ds=0; may be repeated. High-pass skips are off if this does not
@@ -137,6 +149,7 @@ fn time_operations(args: &Operations) -> Result<(), Error> {
         seconds: args.seconds,
         device,
         device_name,
+        precision: args.precision,
         threads: args.threads.map_or_else(rayon::current_num_threads, usize::from),
     });
     let times = times.map_err(|error| Error::Bench(Box::new(error)))?;
@@ -173,15 +186,16 @@ fn spec(args: &Train) -> Result<RunSpec, Error> {
         return Err(unknown());
     }
     let flag =
-        |name: &str, value: usize, key: &str| Flag { option: format!("{name} {value}"), set: format!("{key}={value}") };
+        |name: &str, value: &str, key: &str| Flag { option: format!("{name} {value}"), set: format!("{key}={value}") };
     let mut flags = vec![
-        flag("--image-size", args.image_size, "train.image_size"),
-        flag("--batch", args.batch, "train.batch_size"),
+        flag("--image-size", &args.image_size.to_string(), "train.image_size"),
+        flag("--batch", &args.batch.to_string(), "train.batch_size"),
     ];
+    flags.extend(args.precision.iter().map(|precision| flag("--precision", precision, "train.precision")));
     for (name, width) in [("base_channels", args.base_channels), ("max_channels", args.max_channels)] {
         let option = format!("--{}", name.replace('_', "-"));
         let both = ["generator", "discriminator"].map(|network| format!("{network}.{name}"));
-        flags.extend(both.iter().filter_map(|key| Some(flag(&option, width?, key))));
+        flags.extend(both.iter().filter_map(|key| Some(flag(&option, &width?.to_string(), key))));
     }
     // A property of the experiment's data set, whose images are not taken.
     let sets = ["generator.w_hpf=0".to_owned()].into_iter().chain(args.sets.iter().cloned()).collect();
@@ -198,7 +212,7 @@ fn text(figures: &TrainFigures) -> String {
     let peak = figures.gemm_peak_flop_per_second;
     let rows = [
         ("variant", format!("{}, {} px, {} domains", figures.variant, figures.image_size, figures.domains)),
-        ("device", format!("{}, {} threads", figures.device, figures.threads)),
+        ("device", format!("{}, {} threads, {:?}", figures.device, figures.threads, figures.precision)),
         ("batch", figures.batch.to_string()),
         ("iterations", format!("{} after {}", figures.iterations, figures.warmup)),
         ("seconds per iteration", format!("{:.4}", seconds.seconds_per_iteration)),

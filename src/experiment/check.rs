@@ -8,8 +8,8 @@ use super::decode::join;
 use super::error::{Collector, ConfigError};
 use super::node::Node;
 use super::settings::{
-    Architecture, Conditioning, DataSource, Dataset, DiscriminatorHead, GradientPenalty, MethodName, Settings,
-    StyleSource, Targets, Train,
+    Architecture, Conditioning, DataSource, Dataset, DiscriminatorHead, GradientPenalty, MethodName, Precision,
+    Settings, StyleSource, Targets, Train,
 };
 use serde::Serialize;
 
@@ -223,6 +223,12 @@ pub(crate) fn conflicts(s: &Settings, d: &Dataset) -> Vec<Conflict> {
             "`train.gradient_accumulation` is {parts}: a batch of {batch} images cannot be cut into that many parts"
         ),
         format!("set train.gradient_accumulation to {batch} or less"),
+    );
+    found.add(
+        s.method == MethodName::StarganV2 || s.train.precision != Precision::Bf16,
+        &["train.precision", "method"],
+        "`train.precision` is `bf16`, which only StarGAN's and StarGAN v2's networks are computed in".into(),
+        "use `f32` or `tf32` for this method",
     );
     start(s, &mut found);
     data(d, &mut found);

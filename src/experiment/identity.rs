@@ -1,6 +1,6 @@
 //! The identity of a run: what its result depends on, as a hash.
 
-use super::settings::{DataSource, MethodName, RunSpec};
+use super::settings::{DataSource, MethodName, Precision, RunSpec};
 use serde_json::{Map, Value, json};
 
 /// Version of what the settings mean. To be raised whenever a change of the code, or of a built-in default, makes the
@@ -26,6 +26,7 @@ pub const METHOD_VERSION: u32 = 4;
 ///   evaluated again, not trained again (`crate::evaluate::evaluation_key`);
 /// - `train.start_from`, a place: `train.start_content` stands for what is in there;
 /// - `generator.landmark_weights`, a place too: a run refuses to go on with weights of another content;
+/// - `train.precision` where it is `f32`, the default;
 /// - `loss.diversity`, which shows as `lambda_ds` = 0;
 /// - tables of settings that other methods alone read.
 pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
@@ -41,6 +42,10 @@ pub fn identity(spec: &RunSpec, data_fingerprint: &str) -> String {
     remove_from(&mut settings, "train", &["start_from"]);
     remove_from(&mut settings, "loss", &["diversity"]);
     remove_from(&mut settings, "generator", &["landmark_weights"]);
+    if spec.settings.train.precision == Precision::F32 {
+        // What runs were computed in before there was a choice.
+        remove_from(&mut settings, "train", &["precision"]);
+    }
     if spec.settings.method != MethodName::StarganV2 {
         // There is no mapping network.
         remove_from(&mut settings, "optimizer", &["mapping_lr"]);

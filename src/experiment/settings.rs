@@ -5,9 +5,11 @@
 
 mod drit;
 mod munit;
+mod precision;
 
 pub use drit::Drit;
 pub use munit::{Munit, MunitAdversarial, Padding};
+pub use precision::Precision;
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -467,6 +469,8 @@ pub struct Train {
     /// Parts in which a batch passes through the networks: their gradients add up to those of the whole batch, in a
     /// fraction of its memory. At most the batch size.
     pub gradient_accumulation: usize,
+    /// Arithmetic of the networks.
+    pub precision: Precision,
     /// Iterations (one discriminator update per half each).
     pub iterations: u64,
     /// What training begins with instead of random weights: a run (its folder, or a checkpoint in it) of the same method,
@@ -500,6 +504,7 @@ impl Default for Train {
             sampling: Sampling::Balanced,
             targets: Targets::References,
             gradient_accumulation: 1,
+            precision: Precision::F32,
             iterations: 100_000,
             start_from: None,
             start_iteration: None,

@@ -4,7 +4,7 @@ use super::Result;
 use super::domains::Domains;
 use super::layers::{Conv2d, Stage, declare_stages, forward_stages};
 use crate::experiment::settings::InitScheme;
-use harness_ops::{Declaration, Error, Variable, Weights, gradient, reshape, select_channels};
+use harness_ops::{Declaration, Error, Variable, Weights, cast, gradient, reshape, select_channels};
 
 /// A trunk with an adversarial head and, for ACGAN, a classifier.
 #[derive(Debug, Clone)]
@@ -42,8 +42,11 @@ impl Discriminator {
 
     /// `x` N×3×S×S in [-1, 1].
     pub fn forward(&self, w: &Weights, x: &Variable, domains: &Domains) -> Result<Verdict> {
-        let features = forward_stages(&self.trunk, w, x)?;
-        let flat = |maps: &Variable| reshape(maps, &[maps.dims()[0], maps.elem_count() / maps.dims()[0].max(1)]);
+        let features = forward_stages(&self.trunk, w, &cast(x, w.dtype())?)?;
+        let flat = |maps: &Variable| {
+            let flat = reshape(maps, &[maps.dims()[0], maps.elem_count() / maps.dims()[0].max(1)])?;
+            cast(&flat, x.dtype())
+        };
         let maps = self.adversarial.forward(w, &features)?;
         let logits = if self.multi_task { flat(&select_channels(&maps, domains.labels())?)? } else { flat(&maps)? };
         let classes = match &self.classifier {

@@ -2,7 +2,7 @@
 
 use super::Result;
 use candle_core::Tensor;
-use harness_ops::{Adam, AdamConfig, Gradients, Parameters, Weights, update_ema};
+use harness_ops::{Adam, AdamConfig, Gradients, Parameters, Precision, Weights, update_ema};
 use std::collections::HashMap;
 
 /// Parameters, optional average and optimiser of one network.
@@ -16,15 +16,17 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Starts from `parameters`; so does the average, if one is wanted. (The official code averages from another
-    /// random initialisation, which makes the average of a short run noise.)
+    /// Starts from `parameters`, to be computed in `precision`; so does the average, if one is wanted. (The official code
+    /// averages from another random initialisation, which makes the average of a short run noise.)
     pub fn new(
         name: impl Into<String>,
         parameters: Parameters,
+        precision: Precision,
         averaged: bool,
         config: AdamConfig,
         learning_rate: f64,
     ) -> Result<Self> {
+        let parameters = parameters.prepared(precision)?;
         let average = if averaged { Some(parameters.deep_copy()?) } else { None };
         Ok(Self { name: name.into(), parameters, average, optimizer: Adam::new(config), learning_rate })
     }
@@ -45,17 +47,23 @@ impl Trained {
         &self.parameters
     }
 
-    /// Current weights, with gradients.
+    /// Current weights in the run's precision, with gradients.
     pub fn tracked(&self) -> Weights {
+        self.parameters.tracked_rounded()
+    }
+
+    /// Current weights in the run's precision, without gradients.
+    pub fn detached(&self) -> Weights {
+        self.parameters.detached_rounded()
+    }
+
+    /// Current weights as they are, with gradients: for gradient penalties, whose second derivatives bf16 would drown in
+    /// rounding.
+    pub fn tracked_in_full(&self) -> Weights {
         self.parameters.tracked()
     }
 
-    /// Current weights, without gradients.
-    pub fn detached(&self) -> Weights {
-        self.parameters.detached()
-    }
-
-    /// Averaged weights where there are any, otherwise current ones; without gradients.
+    /// Averaged weights where there are any, otherwise current ones; as they are, without gradients.
     pub fn averaged(&self) -> Weights {
         self.average.as_ref().unwrap_or(&self.parameters).detached()
     }
@@ -72,9 +80,9 @@ impl Trained {
 
     /// Adds parameters, average and optimiser history to a checkpoint.
     pub fn export(&self, state: &mut HashMap<String, Tensor>) -> Result<()> {
-        self.parameters.export(&format!("nets.{}", self.name), state);
+        self.parameters.export(&format!("nets.{}", self.name), state)?;
         if let Some(average) = &self.average {
-            average.export(&format!("nets_ema.{}", self.name), state);
+            average.export(&format!("nets_ema.{}", self.name), state)?;
         }
         self.optimizer.export(&format!("optims.{}", self.name), &self.parameters, state)
     }

@@ -9,6 +9,7 @@ use crate::experiment::settings::RunSpec;
 use crate::methods::{self, Frozen};
 use crate::store::{Provenance, RunFolder};
 use candle_core::Device;
+use harness_ops::{ConvolutionMath, Precision, with_convolution_math};
 use harness_reports::records::{EvaluationRecord, FORMAT_VERSION, RunState};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -33,15 +34,18 @@ pub struct Job {
 /// returns: the error is only what went wrong before the folder could be written.
 pub fn run(job: &Job, stop: &Stop, progress: &mut dyn Progress) -> Result<(Ending, String), TrainError> {
     let mut folder = RunFolder::open(&job.folder)?;
+    let math = recorded_math(&folder);
     let (ending, message) = if folder.state().state == RunState::Finished {
         // The trained run stands whatever becomes of its new evaluation, so this fails without a record.
-        match in_pool(rayon::current_num_threads(), || evaluate_again(job, &mut folder, stop, progress))? {
+        let again = || with_convolution_math(math, || evaluate_again(job, &mut folder, stop, progress));
+        match in_pool(rayon::current_num_threads(), again)? {
             true => (Ending::Finished, "evaluated".to_owned()),
             false => (Ending::Interrupted, stop.reason()),
         }
     } else {
         // The loader has threads of its own, so waiting for it in the pool blocks no work it needs.
-        let trained = in_pool(rayon::current_num_threads(), || train(job, &mut folder, stop, progress));
+        let train = || with_convolution_math(math, || train(job, &mut folder, stop, progress));
+        let trained = in_pool(rayon::current_num_threads(), train);
         match trained.and_then(|complete| close(&mut folder, complete, stop)) {
             Ok(ended) => ended,
             Err(error) => {
@@ -54,6 +58,13 @@ pub fn run(job: &Job, stop: &Stop, progress: &mut dyn Progress) -> Result<(Endin
     };
     progress.show(Event::Ended { ending, message: message.clone() });
     Ok((ending, message))
+}
+
+/// How the run's convolutions multiply, in training and evaluation alike. A specification that cannot be read is reported
+/// where it is used.
+fn recorded_math(folder: &RunFolder) -> ConvolutionMath {
+    let spec: Result<RunSpec, _> = serde_json::from_value(folder.record().spec.clone());
+    spec.map(|spec| Precision::from(spec.settings.train.precision).convolution_math()).unwrap_or_default()
 }
 
 /// Records the end of a start that met no error.

@@ -10,7 +10,9 @@ mod cpu;
 pub(crate) mod differentiable;
 pub(crate) mod geometry;
 mod inference;
+pub(crate) mod math;
 
 pub use differentiable::{conv_transpose2d, conv2d, conv2d_input_gradient};
 pub use geometry::{Conv2dConfig, ConvGeometry, Resample};
 pub use inference::conv2d_relu;
+pub use math::{ConvolutionMath, with_convolution_math};

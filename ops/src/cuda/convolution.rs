@@ -1,28 +1,52 @@
-//! The convolution family: cuDNN, with activation, resampling and bias around it as passes of their own.
+//! The convolution family: cuDNN, with activation and bias around it as passes of their own.
 
-use super::cudnn::{Geometry, plan};
+use super::cudnn::{Geometry, Plan, plan};
 use super::element::CudaElement;
-use super::launch::CudaKernel;
-use super::module::{call, over};
-use crate::conv::Resample;
+use super::launch::{At, CudaKernel};
+use super::module::{call, over_packs};
+use super::order::Order;
+use super::weights::Resampled;
 use crate::conv::differentiable::{Forward, InputGradient, WeightGradient};
 use crate::conv::geometry::Sizes;
+use crate::conv::math::{ConvolutionMath, convolution_math};
 use crate::elementwise::activation::{LeakyRelu, LeakyReluGradient};
-use crate::scale::{Repeat, SumPool};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, PushKernelArg};
-use candle_core::{CudaDevice, Result};
+use candle_core::{DType, Result};
+use std::rc::Rc;
 
-const NAME: &str = "conv2d";
+/// Tensor cores want the channels of a pixel together. Exact products are made elsewhere, in the usual order.
+fn order<T: CudaElement>(math: ConvolutionMath) -> Order {
+    match (T::DTYPE, math) {
+        (DType::BF16, _) | (DType::F32, ConvolutionMath::Tf32) => Order::ChannelsLast,
+        _ => Order::Rows,
+    }
+}
 
-/// The convolution between the resampling steps: it works at the larger resolution.
-fn geometry(s: &Sizes) -> Geometry {
-    let (input, output) = match s.resample {
-        Resample::None => (s.input, s.output),
-        Resample::AvgPool2 => (s.input, s.input),
-        Resample::Upsample2 => (s.output, s.output),
+/// The plan of the plain convolution behind `s`: of the convolution itself, or of what `resampled` makes of it.
+fn plan_of<T: CudaElement>(
+    at: &At<'_>,
+    s: &Sizes,
+    resampled: Option<&Resampled>,
+    math: ConvolutionMath,
+) -> Result<Rc<Plan<T>>> {
+    let Sizes { n, ci, co, input, output, kernel, geometry, .. } = *s;
+    let order = at.order;
+    let geometry = match resampled {
+        None => {
+            let (stride, padding) = (geometry.stride, geometry.padding);
+            Geometry { n, ci, co, input, output, kernel, stride, padding, order, math }
+        }
+        Some(Resampled { adjoint, .. }) => {
+            let [(ci, input), (co, output)] = ends([(ci, input), (co, output)], *adjoint);
+            Geometry { n, ci, co, input, output, kernel: [4, 4], stride: 2, padding: [1, 1], order, math }
+        }
     };
-    let Sizes { n, ci, co, kernel, geometry, .. } = *s;
-    Geometry { n, ci, co, input, output, kernel, stride: geometry.stride, padding: geometry.padding }
+    plan(at.device, geometry)
+}
+
+/// The input of a resampled or plain convolution after the activation, where there is one.
+fn activated<T: CudaElement>(at: &At<'_>, x: &CudaView<'_, T>, slope: Option<f64>) -> Result<Option<CudaSlice<T>>> {
+    slope.map(|slope| LeakyRelu { slope }.cuda(at, &[x.slice(..)], x.len())).transpose()
 }
 
 /// What a step made, or what it would have been made from.
@@ -33,86 +57,93 @@ fn either<'a, T>(made: &'a Option<CudaSlice<T>>, given: &CudaView<'a, T>) -> Cud
     }
 }
 
-/// `factor` times every pixel of planes whose rows are `width` long, repeated 2×2.
-fn repeated<T: CudaElement>(
-    device: &CudaDevice,
-    x: CudaView<'_, T>,
-    width: usize,
-    factor: f64,
-) -> Result<CudaSlice<T>> {
-    let len = 4 * x.len();
-    Repeat { operation: NAME, width, factor }.cuda(device, &[x], len)
-}
-
-/// `factor` times the sums over 2×2 windows of planes whose rows are `width` long.
-fn pooled<T: CudaElement>(device: &CudaDevice, x: &CudaSlice<T>, width: usize, factor: f64) -> Result<CudaSlice<T>> {
-    SumPool { operation: NAME, width, factor }.cuda(device, &[x.as_view()], x.len() / 4)
-}
-
-/// The input of the plain convolution, where it is not `x` itself.
-fn source<T: CudaElement>(
-    device: &CudaDevice,
-    s: &Sizes,
-    x: &CudaView<'_, T>,
-    slope: Option<f64>,
-) -> Result<Option<CudaSlice<T>>> {
-    let activated = match slope {
-        Some(slope) => Some(LeakyRelu { slope }.cuda(device, &[x.slice(..)], x.len())?),
-        None => None,
-    };
-    match s.resample {
-        Resample::Upsample2 => Ok(Some(repeated(device, either(&activated, x), s.input[1], 1.0)?)),
-        Resample::None | Resample::AvgPool2 => Ok(activated),
-    }
-}
-
-/// The derivative of the plain convolution's output, where it is not `dy` itself.
-fn derivative<T: CudaElement>(device: &CudaDevice, s: &Sizes, dy: &CudaView<'_, T>) -> Result<Option<CudaSlice<T>>> {
-    match s.resample {
-        Resample::AvgPool2 => Ok(Some(repeated(device, dy.slice(..), s.output[1], 0.25)?)),
-        Resample::None | Resample::Upsample2 => Ok(None),
+impl Forward {
+    /// That of training, and exact for networks that are only applied.
+    fn math(&self) -> ConvolutionMath {
+        if self.relu { ConvolutionMath::Exact } else { convolution_math() }
     }
 }
 
 impl CudaKernel for Forward {
-    fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
-        let (s, weight, bias) = (&self.sizes, &x[1], x.get(2));
-        let source = source(device, s, &x[0], self.input_slope)?;
-        let mut y = plan(device, geometry(s))?.forward(device, &either(&source, &x[0]), weight)?;
-        if s.resample == Resample::AvgPool2 {
-            y = pooled(device, &y, s.input[1], 0.25)?;
-        }
+    fn wanted_order<T: CudaElement>(&self) -> Option<Order> {
+        Some(order::<T>(self.math()))
+    }
+
+    fn cuda<T: CudaElement>(&self, at: &At<'_>, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
+        let (s, device, bias) = (&self.sizes, at.device, x.get(2));
+        let made = activated(at, &x[0], self.input_slope)?;
+        let source = either(&made, &x[0]);
+        let resampled = Resampled::of(at, s);
+        let plan = plan_of(at, s, resampled.as_ref(), self.math())?;
+        let mut y = match &resampled {
+            None => plan.forward(device, &source, &x[1])?,
+            Some(resampled) => {
+                let kernel = resampled.spread(device, &x[1])?;
+                match resampled.adjoint {
+                    false => plan.forward(device, &source, &kernel.as_view())?,
+                    true => plan.input_gradient(device, &source, &kernel.as_view())?,
+                }
+            }
+        };
         if let Some(bias) = bias {
-            let (channels, plane) = (s.co as u64, s.output_plane() as u64);
-            call!(device, T, "add_bias", over(len), [bias] -> &mut y, len as u64, channels, plane)?;
+            let plane = if at.order == Order::ChannelsLast { 1 } else { s.output_plane() as u64 };
+            call!(device, T, "add_bias", over_packs::<T>(len), [bias] -> &mut y, len as u64, s.co as u64, plane)?;
         }
         if self.relu {
-            y = LeakyRelu { slope: 0.0 }.cuda(device, &[y.as_view()], len)?;
+            y = LeakyRelu { slope: 0.0 }.cuda(at, &[y.as_view()], len)?;
         }
         Ok(y)
     }
 }
 
 impl CudaKernel for InputGradient {
-    fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
-        let (s, weight, mask) = (&self.0, &x[1], x.get(2).zip(self.1));
-        let derivative = derivative(device, s, &x[0])?;
-        let mut dx = plan(device, geometry(s))?.input_gradient(device, &either(&derivative, &x[0]), weight)?;
-        if s.resample == Resample::Upsample2 {
-            dx = pooled(device, &dx, s.output[1], 1.0)?;
+    fn wanted_order<T: CudaElement>(&self) -> Option<Order> {
+        Some(order::<T>(convolution_math()))
+    }
+
+    fn cuda<T: CudaElement>(&self, at: &At<'_>, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
+        let (s, device, mask) = (&self.0, at.device, x.get(2).zip(self.1));
+        let resampled = Resampled::of(at, s);
+        let plan = plan_of(at, s, resampled.as_ref(), convolution_math())?;
+        let dx = match &resampled {
+            None => plan.input_gradient(device, &x[0], &x[1])?,
+            Some(resampled) => {
+                let kernel = resampled.spread(device, &x[1])?;
+                match resampled.adjoint {
+                    false => plan.input_gradient(device, &x[0], &kernel.as_view())?,
+                    true => plan.forward(device, &x[0], &kernel.as_view())?,
+                }
+            }
+        };
+        match mask {
+            Some((x, slope)) => LeakyReluGradient { slope }.cuda(at, &[x.slice(..), dx.as_view()], len),
+            None => Ok(dx),
         }
-        if let Some((x, slope)) = mask {
-            dx = LeakyReluGradient { slope }.cuda(device, &[x.slice(..), dx.as_view()], len)?;
-        }
-        Ok(dx)
     }
 }
 
 impl CudaKernel for WeightGradient {
-    fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], _: usize) -> Result<CudaSlice<T>> {
-        let s = &self.0;
-        let source = source(device, s, &x[0], self.1)?;
-        let derivative = derivative(device, s, &x[1])?;
-        plan(device, geometry(s))?.weight_gradient(device, &either(&source, &x[0]), &either(&derivative, &x[1]))
+    fn wanted_order<T: CudaElement>(&self) -> Option<Order> {
+        Some(order::<T>(convolution_math()))
     }
+
+    fn cuda<T: CudaElement>(&self, at: &At<'_>, x: &[CudaView<'_, T>], _: usize) -> Result<CudaSlice<T>> {
+        let (s, device) = (&self.0, at.device);
+        let made = activated(at, &x[0], self.1)?;
+        let source = either(&made, &x[0]);
+        let resampled = Resampled::of(at, s);
+        let plan = plan_of(at, s, resampled.as_ref(), convolution_math())?;
+        match &resampled {
+            None => plan.weight_gradient(device, &source, &x[1]),
+            Some(resampled) => {
+                let [from, to] = ends([source, x[1].slice(..)], resampled.adjoint);
+                resampled.gather(device, &plan.weight_gradient(device, &from, &to)?)
+            }
+        }
+    }
+}
+
+/// Input and output of the plain convolution, which an adjoint has the other way round.
+fn ends<E>([input, output]: [E; 2], adjoint: bool) -> [E; 2] {
+    if adjoint { [output, input] } else { [input, output] }
 }

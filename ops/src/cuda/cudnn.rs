@@ -2,11 +2,15 @@
 
 use super::element::CudaElement;
 use super::module::output;
+use super::order::Order;
+use crate::conv::math::ConvolutionMath;
 use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::cudnn::sys::{
     cudnnConvolutionBwdDataAlgo_t as DataAlgorithm, cudnnConvolutionBwdFilterAlgo_t as FilterAlgorithm,
-    cudnnConvolutionFwdAlgo_t as ForwardAlgorithm, cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
-    cudnnMathType_t::CUDNN_FMA_MATH, cudnnTensorFormat_t::CUDNN_TENSOR_NCHW,
+    cudnnConvolutionFwdAlgo_t as ForwardAlgorithm,
+    cudnnConvolutionMode_t::CUDNN_CROSS_CORRELATION,
+    cudnnMathType_t::{CUDNN_DEFAULT_MATH, CUDNN_FMA_MATH, CUDNN_TENSOR_OP_MATH},
+    cudnnTensorFormat_t::{CUDNN_TENSOR_NCHW, CUDNN_TENSOR_NHWC},
 };
 use candle_core::cuda_backend::cudarc::cudnn::{
     ConvBackwardData, ConvBackwardFilter, ConvDescriptor, ConvForward, Cudnn, CudnnError, FilterDescriptor,
@@ -35,6 +39,9 @@ pub(super) struct Geometry {
     pub kernel: [usize; 2],
     pub stride: usize,
     pub padding: [usize; 2],
+    /// How images and weights lie in memory: NCHW and OIHW, or NHWC and OHWI.
+    pub order: Order,
+    pub math: ConvolutionMath,
 }
 
 /// cuDNN on one device, for one thread.
@@ -100,13 +107,13 @@ fn keep_freed_memory(device: &CudaDevice) -> Result<()> {
 type Choice<A> = (A, usize);
 
 /// One geometry's descriptors, and what was chosen for each of the three maps when it first ran.
-pub(super) struct Plan<T> {
+pub(super) struct Plan<T: CudaElement> {
     handle: Rc<Handle>,
     geometry: Geometry,
     x: TensorDescriptor<T>,
     w: FilterDescriptor<T>,
     y: TensorDescriptor<T>,
-    conv: ConvDescriptor<T>,
+    conv: ConvDescriptor<T::Compute>,
     forward: OnceCell<Choice<ForwardAlgorithm>>,
     input_gradient: OnceCell<Choice<DataAlgorithm>>,
     weight_gradient: OnceCell<Choice<FilterAlgorithm>>,
@@ -115,9 +122,9 @@ pub(super) struct Plan<T> {
 type PlanMap<T> = HashMap<(DeviceId, Geometry), Rc<Plan<T>>>;
 
 /// The plans of one thread.
-pub(crate) struct Plans<T>(RefCell<PlanMap<T>>);
+pub(crate) struct Plans<T: CudaElement>(RefCell<PlanMap<T>>);
 
-impl<T> Default for Plans<T> {
+impl<T: CudaElement> Default for Plans<T> {
     fn default() -> Self {
         Self(RefCell::default())
     }
@@ -161,7 +168,7 @@ fn chosen<A: Copy>(cell: &OnceCell<Choice<A>>, choose: impl FnOnce() -> Result<C
 
 impl<T: CudaElement> Plan<T> {
     fn new(device: &CudaDevice, geometry: Geometry) -> Result<Self> {
-        let Geometry { n, ci, co, input, output, kernel, stride, padding } = geometry;
+        let Geometry { n, ci, co, input, output, kernel, stride, padding, order, math } = geometry;
         let handle = Handle::of(device)?;
         let length = |length: usize| i32::try_from(length).map_err(Error::wrap);
         let pair = |[a, b]: [usize; 2]| -> Result<[i32; 2]> { Ok([length(a)?, length(b)?]) };
@@ -170,16 +177,23 @@ impl<T: CudaElement> Plan<T> {
         let cudnn = &handle.cudnn;
         let stride = length(stride)?;
         let mut conv = cudnn
-            .create_conv2d::<T>(pair(padding)?, [stride, stride], [1, 1], CUDNN_CROSS_CORRELATION)
+            .create_conv2d::<T::Compute>(pair(padding)?, [stride, stride], [1, 1], CUDNN_CROSS_CORRELATION)
             .map_err(Error::wrap)?;
-        if T::DTYPE == DType::F32 {
-            // The default would round operands to TF32, ten bits of mantissa.
-            conv.set_math_type(CUDNN_FMA_MATH).map_err(Error::wrap)?;
-        }
-        let image = |dims| cudnn.create_4d_tensor::<T>(CUDNN_TENSOR_NCHW, dims).map_err(Error::wrap);
+        let math_type = match (T::DTYPE, math) {
+            (DType::BF16, _) => CUDNN_TENSOR_OP_MATH,
+            (DType::F32, ConvolutionMath::Exact) => CUDNN_FMA_MATH,
+            // For f32 the default may round operands to TF32.
+            _ => CUDNN_DEFAULT_MATH,
+        };
+        conv.set_math_type(math_type).map_err(Error::wrap)?;
+        let format = match order {
+            Order::Rows => CUDNN_TENSOR_NCHW,
+            Order::ChannelsLast => CUDNN_TENSOR_NHWC,
+        };
+        let image = |dims| cudnn.create_4d_tensor::<T>(format, dims).map_err(Error::wrap);
         Ok(Self {
             x: image(four(n, ci, input)?)?,
-            w: cudnn.create_4d_filter::<T>(CUDNN_TENSOR_NCHW, four(co, ci, kernel)?).map_err(Error::wrap)?,
+            w: cudnn.create_4d_filter::<T>(format, four(co, ci, kernel)?).map_err(Error::wrap)?,
             y: image(four(n, co, output)?)?,
             conv,
             handle,

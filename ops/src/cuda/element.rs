@@ -2,7 +2,6 @@
 
 use super::cudnn::Plans;
 use super::module;
-use crate::element::Element;
 use candle_core::cuda_backend::CudaDType;
 use candle_core::cuda_backend::cudarc::cublas::result::CublasError;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, Gemm, GemmConfig};
@@ -10,12 +9,19 @@ use candle_core::cuda_backend::cudarc::cudnn::CudnnDataType;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DeviceRepr, ValidAsZeroBits};
 use candle_core::cuda_backend::cudarc::nvrtc::CompileError;
 use candle_core::{Error, Result, WithDType};
+use half::bf16;
 use std::sync::OnceLock;
 
-/// An element type with device bodies: `f32` or `f64`.
+/// An element type with device bodies: `f32`, `f64` or `bf16`.
 pub(crate) trait CudaElement:
-    Element + WithDType + CudaDType + DeviceRepr + ValidAsZeroBits + CudnnDataType
+    Copy + Default + WithDType + CudaDType + DeviceRepr + ValidAsZeroBits + CudnnDataType
 {
+    /// What elements are computed and summed in.
+    type Compute: CudaElement;
+
+    /// One.
+    const ONE: Self;
+
     /// Name of the compiled kernels among a device's modules.
     const MODULE: &'static str;
 
@@ -42,13 +48,15 @@ pub(crate) trait CudaElement:
 }
 
 macro_rules! cuda_element {
-    ($type:ty, $module:literal, $name:literal) => {
+    ($type:ty, $compute:ty, $one:expr, $module:literal, $name:literal, $architecture:literal) => {
         impl CudaElement for $type {
+            type Compute = $compute;
+            const ONE: Self = $one;
             const MODULE: &'static str = $module;
 
             fn ptx() -> Result<&'static str> {
                 static PTX: OnceLock<std::result::Result<String, CompileError>> = OnceLock::new();
-                let ptx = PTX.get_or_init(|| module::compile($name));
+                let ptx = PTX.get_or_init(|| module::compile($name, $architecture));
                 ptx.as_deref().map_err(|error| Error::wrap(error.clone()))
             }
 
@@ -73,8 +81,11 @@ macro_rules! cuda_element {
     };
 }
 
-cuda_element!(f32, "harness_ops_f32", "float");
-cuda_element!(f64, "harness_ops_f64", "double");
+// PTX for the oldest architecture that CUDA 13 knows, and for bf16 the oldest that has it: the driver translates it for the
+// device at hand.
+cuda_element!(f32, f32, 1.0, "harness_ops_f32", "float", "compute_75");
+cuda_element!(f64, f64, 1.0, "harness_ops_f64", "double", "compute_75");
+cuda_element!(bf16, f32, bf16::ONE, "harness_ops_bf16", "bf16", "compute_80");
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +94,7 @@ mod tests {
     /// NVRTC needs no GPU.
     #[test]
     fn kernels_compile() {
-        for ptx in [f32::ptx(), f64::ptx()] {
+        for ptx in [f32::ptx(), f64::ptx(), bf16::ptx()] {
             let ptx = ptx.unwrap();
             assert!(ptx.contains(".entry normalise_gradient"), "{ptx}");
         }

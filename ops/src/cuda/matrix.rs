@@ -1,20 +1,20 @@
 //! Matrix products by cuBLAS.
 
 use super::element::CudaElement;
-use super::launch::CudaKernel;
+use super::launch::{At, CudaKernel};
 use super::module::map;
 use crate::matrix::Product;
 use candle_core::cuda_backend::cudarc::cublas::GemmConfig;
 use candle_core::cuda_backend::cudarc::cublas::sys::cublasOperation_t;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, PushKernelArg};
-use candle_core::{CudaDevice, Error, Result};
+use candle_core::{Error, Result};
 
 impl CudaKernel for Product {
-    fn cuda<T: CudaElement>(&self, device: &CudaDevice, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
+    fn cuda<T: CudaElement>(&self, at: &At<'_>, x: &[CudaView<'_, T>], len: usize) -> Result<CudaSlice<T>> {
         let [m, n, k] = self.sizes;
         let (mut y, beta) = match x.get(2) {
-            Some(row) => (map!(device, T, "expand_from", len, [row], n as u64, 1u64)?, T::ONE),
-            None => (device.alloc_zeros(len)?, T::default()),
+            Some(row) => (map!(at.device, T, "expand_from", len, [row], n as u64, 1u64)?, T::ONE),
+            None => (at.device.alloc_zeros(len)?, T::default()),
         };
         let length = |length: usize| i32::try_from(length).map_err(Error::wrap);
         let operation = |transposed| {
@@ -34,7 +34,7 @@ impl CudaKernel for Product {
             ldc: length(n)?,
         };
         // SAFETY: the operands hold m·k and k·n elements, which `matmul` and `linear` checked, the result m·n.
-        unsafe { T::gemm(&device.cublas_handle(), config, &x[1], &x[0], &mut y) }.map_err(Error::wrap)?;
+        unsafe { T::gemm(&at.device.cublas_handle(), config, &x[1], &x[0], &mut y) }.map_err(Error::wrap)?;
         Ok(y)
     }
 }

@@ -6,6 +6,7 @@
 //! `Device::new_cuda_with_stream`.
 
 mod arrange;
+mod cast;
 mod convolution;
 mod cudnn;
 mod element;
@@ -16,11 +17,16 @@ mod memory;
 mod module;
 mod norm;
 mod optimise;
+mod order;
 mod planes;
 mod reduce;
+mod rows;
 mod upload;
+mod weights;
 
+pub(crate) use cast::cast;
 pub(crate) use launch::{CudaKernel, launch};
 pub(crate) use memory::{describe, memory, reset_peak};
 pub(crate) use optimise::{adam, copy_into, ema};
+pub(crate) use order::{Order, from_memory};
 pub(crate) use upload::upload;

@@ -1,6 +1,7 @@
 //! The two passes over a graph.
 
 use super::variable::{Node, Origin, Variable, without_recording};
+use crate::cast::converted;
 use crate::{Error, Result, add};
 use candle_core::{DType, Tensor};
 use std::cmp::Ordering;
@@ -61,7 +62,13 @@ impl Gradients {
     }
 }
 
+/// Sums of gradients in bf16 are f32, so that many small ones do not get lost.
 fn sum(a: Tensor, b: Tensor) -> Result<Tensor> {
+    let wide = |x: Tensor| match x.dtype() {
+        DType::BF16 => converted(&x, DType::F32),
+        _ => Ok(x),
+    };
+    let (a, b) = (wide(a)?, wide(b)?);
     Ok(add(&Variable::constant(a), &Variable::constant(b))?.value().clone())
 }
 

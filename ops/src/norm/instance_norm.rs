@@ -90,7 +90,7 @@ fn fused_gradient(
     let (elements, planes) = (x.elem_count(), gamma.elem_count());
     let operands = [x.value(), gamma.value(), beta.value(), g.value()];
     let packed = launch(&NormaliseGradient { plane: elements / planes, slope }, &operands, elements + 2 * planes)?;
-    unpack(&packed, [x, gamma, beta])
+    unpack(&packed, [x, gamma, beta], &operands)
 }
 
 /// The same gradients from operations that can be differentiated again.

@@ -84,7 +84,7 @@ fn fused_gradient(
     let operands = [x.value(), gamma.value(), g.value()];
     let packed = launch(&NormaliseGradient { plane, spread }, &operands, elements + 2 * channels)?;
     // The shift is shaped like the scale.
-    unpack(&packed, [x, gamma, gamma])
+    unpack(&packed, [x, gamma, gamma], &[])
 }
 
 /// The same gradients from operations that can be differentiated again.

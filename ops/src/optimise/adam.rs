@@ -2,11 +2,12 @@
 
 use super::Parameters;
 use super::slices::{slice, write_at};
-use crate::graph::Gradients;
+use crate::cast::converted;
+use crate::graph::{Gradients, Variable};
 use crate::kernel::{CHUNK, Element};
 use crate::simd::{self, Job, Vector};
-use crate::{Error, Result};
-use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Storage, Tensor, WithDType, bail};
+use crate::{Error, Result, add};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -53,19 +54,22 @@ impl Adam {
     /// A gradient of another type or device than its parameter.
     pub fn step(&mut self, parameters: &Parameters, gradients: &Gradients, learning_rate: f64) -> Result<()> {
         let AdamConfig { beta1, beta2, eps, weight_decay } = self.config;
-        if parameters.iter().all(|(_, leaf)| gradients.get(leaf).is_none()) {
+        let found = |(name, leaf)| GradientOf::find(parameters, name, leaf, gradients);
+        let found = parameters.iter().map(found).collect::<Result<Vec<_>>>()?;
+        if found.iter().all(Option::is_none) {
             return Ok(());
         }
         let history = history(&mut self.history, parameters)?;
         let mut updates = Vec::new();
         let mut offset = 0;
-        for ((_, leaf), count) in parameters.iter().zip(&mut history.updates) {
-            if let Some(gradient) = gradients.get(leaf) {
+        for (((_, leaf), count), found) in parameters.iter().zip(&mut history.updates).zip(found) {
+            if let Some(gradient) = found {
                 *count += 1;
                 let t = i32::try_from(*count).unwrap_or(i32::MAX);
                 updates.push(Update {
                     offset,
-                    gradient: gradient.contiguous()?,
+                    len: leaf.elem_count(),
+                    gradient,
                     rule: Rule {
                         beta1,
                         beta2,
@@ -78,25 +82,32 @@ impl Adam {
             }
             offset += leaf.elem_count();
         }
-        Ok(history.moments.inplace_op1(&Step { parameters: parameters.flat(), updates: &updates })?)
+        let step = Step { parameters, updates: &updates };
+        history.moments.inplace_op1(&step)?;
+        match parameters.halves() {
+            // On a GPU the step itself writes them.
+            Some(halves) if halves.device().is_cpu() => write_at(halves, 0, parameters.flat()),
+            _ => Ok(()),
+        }
     }
 
     /// Adds the history of every parameter of `parameters` that has one to `state` as
-    /// `prefix.NAME.{first,second,updates}`. The tensors share storage with the optimiser: write or copy them before
-    /// the next step.
+    /// `prefix.NAME.{first,second,updates}`, on the processor. The tensors may share storage with the optimiser: write or
+    /// copy them before the next step.
     ///
     /// # Errors
     /// The device fails.
     pub fn export(&self, prefix: &str, parameters: &Parameters, state: &mut HashMap<String, Tensor>) -> Result<()> {
         let Some(History { moments, updates }) = &self.history else { return Ok(()) };
+        let moments = moments.to_device(&Device::Cpu)?;
         let mut offset = 0;
         for ((name, leaf), &updates) in parameters.iter().zip(updates) {
             let len = leaf.elem_count();
             if updates > 0 {
-                let moment = |start| moments.narrow(0, start, len)?.reshape(leaf.dims());
+                let moment = |start| parameters.as_seen(&moments.narrow(0, start, len)?, leaf.dims());
                 state.insert(format!("{prefix}.{name}.first"), moment(offset)?);
                 state.insert(format!("{prefix}.{name}.second"), moment(parameters.count() + offset)?);
-                state.insert(format!("{prefix}.{name}.updates"), Tensor::new(updates as i64, moments.device())?);
+                state.insert(format!("{prefix}.{name}.updates"), Tensor::new(updates as i64, &Device::Cpu)?);
             }
             offset += len;
         }
@@ -124,7 +135,7 @@ impl Adam {
                             found: value.dims().to_vec(),
                         });
                     }
-                    write_at(&history.moments, start, value)?;
+                    write_at(&history.moments, start, &parameters.as_stored(value)?)?;
                 }
             }
             offset += leaf.elem_count();
@@ -149,8 +160,43 @@ fn history<'a>(history: &'a mut Option<History>, parameters: &Parameters) -> Res
 /// What one parameter is updated with.
 pub(crate) struct Update {
     pub offset: usize,
-    pub gradient: Tensor,
+    pub len: usize,
+    pub gradient: GradientOf,
     pub rule: Rule,
+}
+
+/// The gradient of one parameter, in the order in which the buffer holds its elements: one of the two or the sum of both.
+pub(crate) struct GradientOf {
+    /// In the type of the parameters.
+    pub full: Option<Tensor>,
+    /// In bf16, on GPUs.
+    pub half: Option<Tensor>,
+}
+
+impl GradientOf {
+    /// What reached the parameter called `name`, whose leaf is `leaf`, in full precision and in bf16.
+    fn find(parameters: &Parameters, name: &str, leaf: &Variable, gradients: &Gradients) -> Result<Option<Self>> {
+        let mut found = Self { full: None, half: None };
+        let reached = [Some(leaf), parameters.half(name)].into_iter().flatten();
+        for gradient in reached.filter_map(|leaf| gradients.get(leaf)) {
+            let gradient = parameters.as_stored(gradient)?.contiguous()?;
+            if gradient.dtype() == DType::BF16 && gradient.device().is_cuda() {
+                found.half = Some(gradient);
+                continue;
+            }
+            let gradient = converted(&gradient, leaf.dtype())?;
+            found.full = Some(match found.full.take() {
+                Some(earlier) => added(&earlier, &gradient)?,
+                None => gradient,
+            });
+        }
+        Ok((found.full.is_some() || found.half.is_some()).then_some(found))
+    }
+}
+
+/// The sum of two gradients.
+fn added(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    Ok(add(&Variable::constant(a.clone()), &Variable::constant(b.clone()))?.value().clone())
 }
 
 /// One parameter's constants of this step.
@@ -196,7 +242,7 @@ impl<T: Element> Job<T> for Piece<'_, T> {
 /// Changes moments and parameters together: an operation on the moments that runs one on the parameters, since candle
 /// lends one storage at a time for writing.
 struct Step<'a> {
-    parameters: &'a Tensor,
+    parameters: &'a Parameters,
     updates: &'a [Update],
 }
 
@@ -211,12 +257,12 @@ impl InplaceOp1 for Step<'_> {
     }
 
     fn cpu_fwd(&self, moments: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
-        self.parameters.inplace_op1(&StepWithMoments { moments: Mutex::new(moments), updates: self.updates })
+        self.parameters.flat().inplace_op1(&StepWithMoments { moments: Mutex::new(moments), updates: self.updates })
     }
 
     #[cfg(feature = "cuda")]
     fn cuda_fwd(&self, moments: &mut candle_core::CudaStorage, _: &Layout) -> candle_core::Result<()> {
-        crate::cuda::adam(self.parameters, moments, self.updates)
+        crate::cuda::adam(self.parameters.flat(), self.parameters.halves(), moments, self.updates)
     }
 }
 
@@ -237,7 +283,8 @@ impl InplaceOp1 for StepWithMoments<'_> {
 
 /// All updates, in pieces that threads share. Updates come in the order of their offsets.
 fn run<T: Element + WithDType>(parameters: &mut [T], moments: &mut [T], updates: &[Update]) -> candle_core::Result<()> {
-    let storages: Vec<_> = updates.iter().map(|update| update.gradient.storage_and_layout()).collect();
+    let gradients = updates.iter().filter_map(|update| update.gradient.full.as_ref());
+    let storages: Vec<_> = gradients.map(Tensor::storage_and_layout).collect();
     let total = parameters.len();
     let (first, second) = moments.split_at_mut(total);
     let (mut rest, mut position) = ([parameters, first, second], 0);
@@ -245,9 +292,9 @@ fn run<T: Element + WithDType>(parameters: &mut [T], moments: &mut [T], updates:
     for (update, (storage, layout)) in updates.iter().zip(&storages) {
         let Storage::Cpu(storage) = &**storage else { bail!("adam: gradients must lie beside the parameters") };
         let gradient = slice::<T>(storage, layout)?;
-        let mut own = rest.map(|rest| rest.split_at_mut(update.offset - position).1.split_at_mut(gradient.len()));
+        let mut own = rest.map(|rest| rest.split_at_mut(update.offset - position).1.split_at_mut(update.len));
         rest = own.each_mut().map(|(_, rest)| std::mem::take(rest));
-        position = update.offset + gradient.len();
+        position = update.offset + update.len;
         let [(p, _), (m, _), (v, _)] = own;
         let chunks = p.chunks_mut(CHUNK).zip(m.chunks_mut(CHUNK)).zip(v.chunks_mut(CHUNK)).zip(gradient.chunks(CHUNK));
         pieces.extend(chunks.map(|(((p, m), v), g)| Piece { rule: update.rule, p, m, v, g }));
@@ -265,7 +312,6 @@ mod tests {
     use super::*;
     use crate::{Declaration, Init};
     use crate::{power, sqr, sum_all};
-    use candle_core::Device;
 
     fn scalar_parameters() -> Parameters {
         let declaration = Declaration { name: "w".into(), shape: vec![3], init: Init::Constant(0.0) };

@@ -3,7 +3,7 @@
 use super::slices::write_at;
 use crate::graph::Variable;
 use crate::random::Key;
-use crate::{Error, Result};
+use crate::{Error, Precision, Result};
 use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,6 +50,10 @@ pub struct Parameters {
     names: Vec<String>,
     by_name: HashMap<String, Parameter>,
     flat: Tensor,
+    /// Whether weights of convolutions lie in the buffer as out×height×width×in, as tensor cores want them.
+    channels_last: bool,
+    /// The same buffer rounded to bf16.
+    halves: Option<Tensor>,
 }
 
 /// One tensor of a network.
@@ -59,6 +63,8 @@ struct Parameter {
     offset: usize,
     /// The leaf whose gradient is wanted; its value is a view of the buffer.
     leaf: Variable,
+    /// Another leaf for the same parameter, rounded to bf16.
+    half: Option<Variable>,
 }
 
 impl Parameters {
@@ -107,29 +113,59 @@ impl Parameters {
     pub fn zeros(declarations: &[Declaration], dtype: DType, device: &Device) -> Result<Self> {
         let total = declarations.iter().map(|declaration| declaration.shape.iter().product::<usize>()).sum::<usize>();
         let shapes = declarations.iter().map(|declaration| (declaration.name.clone(), declaration.shape.clone()));
-        Self::views(shapes, Tensor::zeros(total, dtype, device)?)
+        Self::views(shapes, Tensor::zeros(total, dtype, device)?, false, None)
+    }
+
+    /// The same parameters laid out for `precision`: for tensor cores where the device has them, and with a copy in bf16 where
+    /// networks are to be computed in it. Parameters other than f32 stay as they are.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn prepared(self, precision: Precision) -> Result<Self> {
+        if precision == Precision::F32 || self.flat.dtype() != DType::F32 {
+            return Ok(self);
+        }
+        let channels_last = self.flat.device().is_cuda();
+        let halves = match precision {
+            Precision::Bf16 => Some(Tensor::zeros(self.count(), DType::BF16, self.flat.device())?),
+            Precision::F32 | Precision::Tf32 => None,
+        };
+        let shapes = self.iter().map(|(name, leaf)| (name.to_string(), leaf.dims().to_vec()));
+        let prepared = Self::views(shapes, self.flat.zeros_like()?, channels_last, halves)?;
+        for (name, leaf) in self.iter() {
+            prepared.set(name, leaf.value())?;
+        }
+        Ok(prepared)
     }
 
     /// Parameters of the given names and shapes in a buffer that holds them one after the other.
-    fn views(shapes: impl Iterator<Item = (String, Vec<usize>)>, flat: Tensor) -> Result<Self> {
+    fn views(
+        shapes: impl Iterator<Item = (String, Vec<usize>)>,
+        flat: Tensor,
+        channels_last: bool,
+        halves: Option<Tensor>,
+    ) -> Result<Self> {
         let (mut names, mut by_name, mut offset) = (Vec::new(), HashMap::new(), 0);
         for (name, shape) in shapes {
             let len: usize = shape.iter().product();
-            let leaf = Variable::leaf(flat.narrow(0, offset, len)?.reshape(shape)?);
-            by_name.insert(name.clone(), Parameter { offset, leaf });
+            let leaf = |buffer: &Tensor| -> Result<Variable> {
+                Ok(Variable::leaf(seen(&buffer.narrow(0, offset, len)?, &shape, channels_last)?))
+            };
+            let parameter = Parameter { offset, leaf: leaf(&flat)?, half: halves.as_ref().map(leaf).transpose()? };
+            by_name.insert(name.clone(), parameter);
             names.push(name);
             offset += len;
         }
-        Ok(Self { names, by_name, flat })
+        Ok(Self { names, by_name, flat, channels_last, halves })
     }
 
-    /// A copy with storage of its own.
+    /// A copy with storage of its own, in full precision alone.
     ///
     /// # Errors
     /// The device fails.
     pub fn deep_copy(&self) -> Result<Self> {
         let shapes = self.iter().map(|(name, leaf)| (name.to_string(), leaf.dims().to_vec()));
-        Self::views(shapes, self.flat.copy()?)
+        Self::views(shapes, self.flat.copy()?, self.channels_last, None)
     }
 
     /// Sets the parameter called `name`.
@@ -145,7 +181,24 @@ impl Parameters {
                 found: value.dims().to_vec(),
             });
         }
-        write_at(&self.flat, parameter.offset, value)
+        let value = self.as_stored(value)?;
+        if let Some(halves) = &self.halves {
+            write_at(halves, parameter.offset, &value)?;
+        }
+        write_at(&self.flat, parameter.offset, &value)
+    }
+
+    /// `value`, shaped like a parameter, with its elements in the order in which the buffer holds them.
+    pub(super) fn as_stored(&self, value: &Tensor) -> Result<Tensor> {
+        match self.channels_last && value.rank() == 4 {
+            true => Ok(value.permute((0, 2, 3, 1))?),
+            false => Ok(value.clone()),
+        }
+    }
+
+    /// What lies in `stored`, a part of a buffer laid out like this one, for a parameter of shape `shape`.
+    pub(super) fn as_seen(&self, stored: &Tensor, shape: &[usize]) -> Result<Tensor> {
+        Ok(seen(stored, shape, self.channels_last)?.contiguous()?)
     }
 
     /// The parameter called `name`.
@@ -156,6 +209,16 @@ impl Parameters {
     /// All parameters in declaration order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Variable)> {
         self.names.iter().map(|name| (name.as_str(), &self.by_name[name].leaf))
+    }
+
+    /// The leaf that stands for the parameter called `name` in bf16, where there is one.
+    pub(super) fn half(&self, name: &str) -> Option<&Variable> {
+        self.by_name.get(name)?.half.as_ref()
+    }
+
+    /// All values in bf16, where networks are computed in it.
+    pub(super) fn halves(&self) -> Option<&Tensor> {
+        self.halves.as_ref()
     }
 
     /// All values one after the other, in declaration order.
@@ -175,25 +238,43 @@ impl Parameters {
 
     /// A view through which gradients flow to the parameters.
     pub fn tracked(&self) -> Weights {
-        self.view(Variable::clone)
+        self.view(|parameter| parameter.leaf.clone())
     }
 
     /// A view that records nothing: whatever is computed from it alone keeps no graph.
     pub fn detached(&self) -> Weights {
-        self.view(Variable::detach)
+        self.view(|parameter| parameter.leaf.detach())
     }
 
-    fn view(&self, variable: impl Fn(&Variable) -> Variable) -> Weights {
-        let view = |(name, parameter): (&String, &Parameter)| (name.clone(), variable(&parameter.leaf));
+    /// [`Parameters::tracked`] in the type that networks are computed in: bf16 after [`Parameters::prepared`] for it.
+    pub fn tracked_rounded(&self) -> Weights {
+        self.view(|parameter| parameter.half.as_ref().unwrap_or(&parameter.leaf).clone())
+    }
+
+    /// [`Parameters::detached`] in the type that networks are computed in.
+    pub fn detached_rounded(&self) -> Weights {
+        self.view(|parameter| parameter.half.as_ref().unwrap_or(&parameter.leaf).detach())
+    }
+
+    fn view(&self, variable: impl Fn(&Parameter) -> Variable) -> Weights {
+        let view = |(name, parameter): (&String, &Parameter)| (name.clone(), variable(parameter));
         Weights(Arc::new(self.by_name.iter().map(view).collect()))
     }
 
-    /// Adds every parameter to `state` as `prefix.name`. The tensors share storage with the parameters: write or copy
-    /// them before the next update.
-    pub fn export(&self, prefix: &str, state: &mut HashMap<String, Tensor>) {
-        for (name, leaf) in self.iter() {
-            state.insert(format!("{prefix}.{name}"), leaf.value().clone());
+    /// Adds every parameter to `state` as `prefix.name`, on the processor. Those of a network on the processor share storage
+    /// with the parameters: write or copy them before the next update.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn export(&self, prefix: &str, state: &mut HashMap<String, Tensor>) -> Result<()> {
+        // In one transfer: each leaf is a view of the whole buffer.
+        let flat = self.flat.to_device(&Device::Cpu)?;
+        for name in &self.names {
+            let Parameter { offset, leaf, .. } = &self.by_name[name];
+            let stored = flat.narrow(0, *offset, leaf.elem_count())?;
+            state.insert(format!("{prefix}.{name}"), self.as_seen(&stored, leaf.dims())?);
         }
+        Ok(())
     }
 
     /// Sets every parameter from `prefix.name` in `state`.
@@ -217,7 +298,22 @@ impl Parameters {
 #[derive(Debug, Clone)]
 pub struct Weights(Arc<HashMap<String, Variable>>);
 
+/// The part `stored` of a buffer as a parameter of shape `shape`.
+fn seen(stored: &Tensor, shape: &[usize], channels_last: bool) -> Result<Tensor> {
+    match (channels_last, shape) {
+        (true, &[outputs, inputs, height, width]) => {
+            Ok(stored.reshape((outputs, height, width, inputs))?.permute((0, 3, 1, 2))?)
+        }
+        _ => Ok(stored.reshape(shape)?),
+    }
+}
+
 impl Weights {
+    /// Element type; f32 for a network without parameters.
+    pub fn dtype(&self) -> DType {
+        self.0.values().next().map_or(DType::F32, Variable::dtype)
+    }
+
     /// The parameter called `name`.
     ///
     /// # Errors

@@ -31,7 +31,8 @@ impl InplaceOp2 for WriteAt {
         match target {
             CpuStorage::F32(target) => write(target, self.offset, slice(source, l)?),
             CpuStorage::F64(target) => write(target, self.offset, slice(source, l)?),
-            _ => bail!("parameters must be f32 or f64"),
+            CpuStorage::BF16(target) => write(target, self.offset, slice(source, l)?),
+            _ => bail!("parameters must be f32 or f64, or bf16 beside f32"),
         }
         Ok(())
     }

@@ -4,9 +4,9 @@ use super::cases::{Case, Resampling};
 use candle_core::{DType, Device, Tensor};
 use harness_ops::random::Key;
 use harness_ops::{
-    Adam, AdamConfig, Conv2dConfig, ConvGeometry, Declaration, Gradients, Init, Parameters, Resample, Result, Variable,
-    adaptive_instance_norm, avg_pool2, conv2d, instance_norm, l1_mean, leaky_relu, residual_add, sqr, sum_all,
-    update_ema, upsample_nearest2,
+    Adam, AdamConfig, Conv2dConfig, ConvGeometry, Declaration, Gradients, Init, Parameters, Precision, Resample,
+    Result, Variable, adaptive_instance_norm, avg_pool2, conv2d, instance_norm, l1_mean, leaky_relu, residual_add, sqr,
+    sum_all, update_ema, upsample_nearest2,
 };
 
 /// Slope of the leaky ReLUs.
@@ -32,16 +32,34 @@ pub(super) enum Subject {
     Step(Box<dyn FnMut() -> Result<()>>),
 }
 
+/// A tensor as networks of this precision have it: on a GPU images and kernels lie with their channels together, but for
+/// exact f32.
+///
+/// # Errors
+/// The device fails.
+pub(super) fn laid_out(tensor: Tensor, precision: Precision) -> Result<Tensor> {
+    if precision == Precision::F32 || tensor.device().is_cpu() || tensor.rank() != 4 {
+        return Ok(tensor);
+    }
+    Ok(tensor.permute((0, 2, 3, 1))?.contiguous()?.permute((0, 3, 1, 2))?)
+}
+
 /// The subject of `case` with random operands of `batch` images.
 ///
 /// # Errors
 /// The device fails.
-pub(super) fn subject(case: &Case, batch: usize, dtype: DType, device: &Device) -> Result<Subject> {
+pub(super) fn subject(case: &Case, batch: usize, precision: Precision, device: &Device) -> Result<Subject> {
     const CONVOLUTION: &[Pass] = &[("input gradient", &[0]), ("weight gradient", &[1, 2])];
     const ONE: &[Pass] = &[("backward", &[0])];
     const TWO: &[Pass] = &[("backward", &[0, 1])];
     const THREE: &[Pass] = &[("backward", &[0, 1, 2])];
-    let normal = |purpose: &str, shape: &[usize]| Key::new(1, purpose).normal(0, shape, dtype, device);
+    let dtype = match (precision, case) {
+        // Losses are f32 in any precision.
+        (_, Case::L1 { .. }) | (Precision::F32 | Precision::Tf32, _) => DType::F32,
+        (Precision::Bf16, _) => DType::BF16,
+    };
+    let normal =
+        |purpose: &str, shape: &[usize]| laid_out(Key::new(1, purpose).normal(0, shape, dtype, device)?, precision);
     let planes = |purpose: &str, channels: usize, side: usize| normal(purpose, &[batch, channels, side, side]);
     let of = |operands, passes, function: Function| {
         Ok(Subject::Differentiable(Differentiable { operands, passes, function }))
@@ -91,7 +109,7 @@ pub(super) fn subject(case: &Case, batch: usize, dtype: DType, device: &Device) 
             of(operands, TWO, Box::new(|v| l1_mean(&v[0], &v[1])))
         }
         Case::Adam { tensors, length } => {
-            let parameters = network(tensors, length, device)?;
+            let parameters = network(tensors, length, precision, device)?;
             let mut gradients = Gradients::default();
             for (_, parameter) in parameters.iter() {
                 gradients.merge(sum_all(&sqr(parameter)?)?.backward()?)?;
@@ -100,16 +118,16 @@ pub(super) fn subject(case: &Case, batch: usize, dtype: DType, device: &Device) 
             Ok(Subject::Step(Box::new(move || adam.step(&parameters, &gradients, 1e-4))))
         }
         Case::Ema { tensors, length } => {
-            let parameters = network(tensors, length, device)?;
+            let parameters = network(tensors, length, precision, device)?;
             let average = parameters.deep_copy()?;
             Ok(Subject::Step(Box::new(move || update_ema(&average, &parameters, 0.999))))
         }
     }
 }
 
-/// Parameters of a network, in f32 whatever the operations compute in.
-fn network(tensors: usize, length: usize, device: &Device) -> Result<Parameters> {
+/// Parameters of a network, in f32 with what `precision` needs besides.
+fn network(tensors: usize, length: usize, precision: Precision, device: &Device) -> Result<Parameters> {
     let declare = |index| Declaration { name: format!("layer{index}"), shape: vec![length], init: Init::Constant(0.5) };
     let declarations: Vec<Declaration> = (0..tensors).map(declare).collect();
-    Parameters::init(&declarations, "bench", 1, DType::F32, device)
+    Parameters::init(&declarations, "bench", 1, DType::F32, device)?.prepared(precision)
 }

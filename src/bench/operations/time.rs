@@ -3,11 +3,12 @@
 use super::super::summary::GpuDescription;
 use super::super::{BenchError, Seconds};
 use super::cases::{Case, cases};
-use super::subject::{Differentiable, Subject, subject};
+use super::subject::{Differentiable, Subject, laid_out, subject};
+use crate::experiment::settings::Precision;
 use crate::train::in_pool;
-use candle_core::{DType, Device};
+use candle_core::Device;
 use harness_ops::device::describe;
-use harness_ops::{Result, Variable};
+use harness_ops::{Result, Variable, with_convolution_math};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -30,6 +31,8 @@ pub struct OperationBench {
     pub only: Option<String>,
     /// Seconds to spend on each pass at least.
     pub seconds: f64,
+    /// What to compute in.
+    pub precision: Precision,
     /// Where to compute.
     pub device: Device,
     /// Its name in the figures.
@@ -64,6 +67,8 @@ pub struct OperationTimes {
     pub device: String,
     /// What the GPU is; `None` of the processor.
     pub gpu: Option<GpuDescription>,
+    /// What was computed in.
+    pub precision: Precision,
     /// Threads of the pool.
     pub threads: usize,
     /// Side of the images in pixels.
@@ -87,7 +92,8 @@ pub fn operations(bench: &OperationBench) -> std::result::Result<OperationTimes,
                 continue;
             }
             let failed = |source| BenchError::Operation { operation: format!("{operation} {shape}"), source };
-            for (pass, seconds) in measure(bench, &case).map_err(failed)? {
+            let math = harness_ops::Precision::from(bench.precision).convolution_math();
+            for (pass, seconds) in with_convolution_math(math, || measure(bench, &case)).map_err(failed)? {
                 times.push(OperationTime {
                     operation: operation.clone(),
                     shape: shape.clone(),
@@ -105,6 +111,7 @@ pub fn operations(bench: &OperationBench) -> std::result::Result<OperationTimes,
         Ok(OperationTimes {
             device: bench.device_name.clone(),
             gpu,
+            precision: bench.precision,
             threads: bench.threads,
             image_size: bench.image_size,
             batch: bench.batch,
@@ -116,7 +123,8 @@ pub fn operations(bench: &OperationBench) -> std::result::Result<OperationTimes,
 /// The times of one run and the number of measurements, by pass.
 fn measure(bench: &OperationBench, case: &Case) -> Result<Vec<(&'static str, (Seconds, usize))>> {
     let OperationBench { device, seconds, .. } = bench;
-    match subject(case, bench.batch, DType::F32, device)? {
+    let precision = bench.precision.into();
+    match subject(case, bench.batch, precision, device)? {
         Subject::Step(mut step) => Ok(vec![("step", time(device, *seconds, || Ok(()), |()| step())?)]),
         Subject::Differentiable(Differentiable { operands, passes, function }) => {
             let tracked: Vec<Variable> = operands.iter().cloned().map(Variable::leaf).collect();
@@ -127,7 +135,7 @@ fn measure(bench: &OperationBench, case: &Case) -> Result<Vec<(&'static str, (Se
                 for &index in *wanted {
                     values[index] = Variable::leaf(operands[index].clone());
                 }
-                let seed = function(&values)?.value().ones_like()?;
+                let seed = laid_out(function(&values)?.value().ones_like()?, precision)?;
                 let backward = |y: Variable| y.backward_from(seed.clone()).map(drop);
                 times.push((pass, time(device, *seconds, || function(&values), backward)?));
             }

@@ -39,10 +39,11 @@ impl Drit {
         let (all, settings) = (&spec.settings, &spec.settings.drit);
         let o = &all.optimizer;
         let adam = AdamConfig { beta1: o.beta1, beta2: o.beta2, eps: o.eps, weight_decay: o.weight_decay };
+        let precision = all.train.precision.into();
         let trained = |name: &str, declarations: Vec<Declaration>, averaged: bool, lr: f64| {
             let name = format!("{pair}.{name}");
             let parameters = Parameters::init(&gaussian(declarations), &name, spec.seed, dtype, device)?;
-            Trained::new(name, parameters, averaged && all.ema.enabled, adam, lr)
+            Trained::new(name, parameters, precision, averaged && all.ema.enabled, adam, lr)
         };
         // What `gaussian` leaves as it is.
         let scheme = InitScheme::Pytorch;

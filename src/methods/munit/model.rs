@@ -33,10 +33,11 @@ impl Munit {
         let discriminator = discriminator(&settings.munit);
         let o = &settings.optimizer;
         let adam = AdamConfig { beta1: o.beta1, beta2: o.beta2, eps: o.eps, weight_decay: o.weight_decay };
+        let precision = settings.train.precision.into();
         let trained = |name: &str, declarations: &[Declaration], averaged: bool| {
             let name = format!("{pair}.{name}");
             let parameters = Parameters::init(declarations, &name, spec.seed, dtype, device)?;
-            Trained::new(name, parameters, averaged && settings.ema.enabled, adam, o.lr)
+            Trained::new(name, parameters, precision, averaged && settings.ema.enabled, adam, o.lr)
         };
         let generator = auto_encoder.declarations(&settings.munit);
         let judge = discriminator.declarations(settings.munit.discriminator_init);

@@ -3,7 +3,7 @@
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
 use crate::methods::layers::{Conv2d, ConvTranspose2d, InstanceNorm, cat_tiled};
-use harness_ops::{Declaration, Variable, Weights, add, tanh};
+use harness_ops::{Declaration, Variable, Weights, add, cast, tanh};
 
 /// Sizes of the generator.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,7 @@ impl Generator {
 
     /// `x` N×3×S×S in [-1, 1], `condition` N×condition_dim → N×3×S×S in (-1, 1).
     pub fn forward(&self, w: &Weights, x: &Variable, condition: &Variable) -> Result<Variable> {
-        let mut h = cat_tiled(x, condition)?;
+        let mut h = cast(&cat_tiled(x, condition)?, w.dtype())?;
         for layer in &self.encode {
             h = layer.norm.forward(w, &layer.conv.forward(w, &h)?)?;
         }

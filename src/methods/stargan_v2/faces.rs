@@ -41,10 +41,8 @@ impl StarganV2 {
     }
 
     /// Adds the landmark network to a checkpoint.
-    pub(super) fn export_landmarks(&self, state: &mut HashMap<String, Tensor>) {
-        if let Some(network) = &self.landmarks {
-            network.parameters().export(LANDMARKS, state);
-        }
+    pub(super) fn export_landmarks(&self, state: &mut HashMap<String, Tensor>) -> Result<()> {
+        self.landmarks.as_ref().map_or(Ok(()), |network| network.parameters().export(LANDMARKS, state))
     }
 
     /// Whether a checkpoint was made with the landmark network that is there now.

@@ -7,7 +7,7 @@ use super::landmarks::FaceMasks;
 use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
 use crate::methods::layers::{AdainResBlk, Conv2d, InstanceNorm, ResBlk};
-use harness_ops::{Declaration, Error, Variable, Weights, add, high_pass, interpolate_bilinear, mul};
+use harness_ops::{Declaration, Error, Variable, Weights, add, cast, high_pass, interpolate_bilinear, mul};
 use std::collections::HashMap;
 
 /// Sizes of the generator.
@@ -96,10 +96,11 @@ impl Generator {
         self.decode(w, &self.encode(w, x)?, style, masks)
     }
 
-    /// The half of [`Generator::forward`] that does not depend on the style: one encoding serves all styles.
+    /// The half of [`Generator::forward`] that does not depend on the style: one encoding serves all styles. Features have
+    /// the type of the weights, images that of style codes and losses.
     pub fn encode(&self, w: &Weights, x: &Variable) -> Result<Encoded> {
         let mut skips = HashMap::new();
-        let mut h = self.from_rgb.forward(w, x)?;
+        let mut h = self.from_rgb.forward(w, &cast(x, w.dtype())?)?;
         for block in &self.encode {
             if let (true, Some(size)) = (self.w_hpf != 0.0, skip_size(&h)) {
                 skips.insert(size, h.clone());
@@ -118,15 +119,16 @@ impl Generator {
         masks: Option<&FaceMasks>,
     ) -> Result<Variable> {
         let mut h = encoded.features.clone();
+        let rounded = cast(style, w.dtype())?;
         for block in &self.decode {
-            h = block.forward(w, &h, style)?;
+            h = block.forward(w, &h, &rounded)?;
             if let (Some(masks), Some(size)) = (masks, skip_size(&h))
                 && let Some(source) = encoded.skips.get(&size)
             {
                 h = add(&h, &high_pass(&masked(source, masks, size)?, self.w_hpf)?)?;
             }
         }
-        self.to_rgb.forward(w, &self.to_rgb_norm.forward(w, &h)?)
+        cast(&self.to_rgb.forward(w, &self.to_rgb_norm.forward(w, &h)?)?, style.dtype())
     }
 }
 
@@ -162,5 +164,6 @@ fn masked(source: &Variable, masks: &FaceMasks, size: usize) -> Result<Variable>
             problem: format!("features {:?} need one mask each, found {:?}", source.dims(), mask.dims()),
         });
     }
-    mul(source, &Variable::constant(mask.broadcast_as(source.dims())?.contiguous()?))
+    let mask = Variable::constant(mask.broadcast_as(source.dims())?.contiguous()?);
+    mul(source, &cast(&mask, source.dtype())?)
 }

@@ -10,7 +10,7 @@ use crate::methods::domains::Domains;
 use crate::methods::trained::Trained;
 use crate::methods::{Batch, Guidance, Losses, Method, Mode, Result, Translator, stargan};
 use candle_core::{DType, Device, Tensor};
-use harness_ops::{AdamConfig, Declaration, Parameters, Variable};
+use harness_ops::{AdamConfig, Declaration, Parameters, Precision, Variable};
 use std::collections::HashMap;
 
 /// A composition of StarGAN's and StarGAN v2's parts in training.
@@ -104,9 +104,12 @@ impl StarganV2 {
         let scheme = settings.init.scheme;
         let o = &settings.optimizer;
         let adam = AdamConfig { beta1: o.beta1, beta2: o.beta2, eps: o.eps, weight_decay: o.weight_decay };
+        let (precision, condition_name) = (settings.train.precision.into(), condition.name());
         let trained = |name: &'static str, declarations: Vec<Declaration>, averaged: bool, lr: f64| {
+            // Style codes of latent codes and labels are made in f32: their networks cost next to nothing.
+            let precision = if name == condition_name { Precision::F32 } else { precision };
             let parameters = parameters(name, &declarations)?;
-            Trained::new(name, parameters, averaged && settings.ema.enabled, adam, lr)
+            Trained::new(name, parameters, precision, averaged && settings.ema.enabled, adam, lr)
         };
         let generator_declarations = match &generator {
             AnyGenerator::Stargan(network) => network.declarations(scheme),
@@ -272,7 +275,7 @@ impl Method for StarganV2 {
     fn state(&self) -> Result<HashMap<String, Tensor>> {
         let mut state = HashMap::new();
         self.networks().try_for_each(|network| network.export(&mut state))?;
-        self.export_landmarks(&mut state);
+        self.export_landmarks(&mut state)?;
         Ok(state)
     }
 

@@ -72,8 +72,8 @@ impl StarganV2 {
 
         let (real_verdict, mut penalty) = match settings.gradient_penalty {
             GradientPenalty::R1 => {
-                let (verdict, gradient) =
-                    network.forward_with_input_gradient(&weights, &inputs.x_src, &inputs.y_src)?;
+                let full = trained.tracked_in_full();
+                let (verdict, gradient) = network.forward_with_input_gradient(&full, &inputs.x_src, &inputs.y_src)?;
                 (verdict, Some((settings.r1_gamma, r1_penalty(&gradient)?)))
             }
             GradientPenalty::WganGp | GradientPenalty::None => {
@@ -86,7 +86,8 @@ impl StarganV2 {
             // ends must belong to the target domain, so the real end is the reference image.
             let real = if network.multi_task { &inputs.x_ref } else { &inputs.x_src };
             let mixed = self.interpolate(iteration, phase, inputs.first, [real, &fake])?;
-            let (_, gradient) = network.forward_with_input_gradient(&weights, &mixed, &inputs.y_trg)?;
+            let (_, gradient) =
+                network.forward_with_input_gradient(&trained.tracked_in_full(), &mixed, &inputs.y_trg)?;
             penalty = Some((settings.lambda_gp, wgan_gradient_penalty(&gradient)?));
         }
 

@@ -5,7 +5,7 @@ use crate::experiment::settings::InitScheme;
 use crate::methods::Result;
 use crate::methods::domains::select_branch;
 use crate::methods::layers::{Linear, Stage, declare_stages, forward_stages};
-use harness_ops::{Declaration, Variable, Weights, reshape};
+use harness_ops::{Declaration, Variable, Weights, cast, reshape};
 
 /// A shared convolutional trunk and one linear layer per domain.
 #[derive(Debug, Clone)]
@@ -32,9 +32,9 @@ impl StyleEncoder {
 
     /// `x` N×3×S×S in [-1, 1], `branches` one index per image → codes N×output_dim.
     pub fn forward(&self, w: &Weights, x: &Variable, branches: &[u32]) -> Result<Variable> {
-        let features = forward_stages(&self.shared, w, x)?;
+        let features = forward_stages(&self.shared, w, &cast(x, w.dtype())?)?;
         let features = reshape(&features, &[branches.len(), features.elem_count() / branches.len().max(1)])?;
         let codes = self.unshared.iter().map(|layer| layer.forward(w, &features)).collect::<Result<Vec<_>>>()?;
-        select_branch(&codes, branches)
+        cast(&select_branch(&codes, branches)?, x.dtype())
     }
 }

@@ -32,7 +32,7 @@ fn model_by_rule(settings: Settings, domains: usize, dtype: DType) -> StarganV2 
 fn by_rule(mut model: StarganV2) -> StarganV2 {
     let dtype = model.dtype;
     let mut state = HashMap::new();
-    model.export_landmarks(&mut state);
+    model.export_landmarks(&mut state).unwrap();
     for network in model.networks() {
         for (key, leaf) in network.parameters().iter() {
             let name = format!("{}.{key}", network.name());

@@ -1,0 +1,63 @@
+// Kernels of resampled convolutions. A 3x3 convolution and the pooling behind it are one 4x4 convolution with stride 2; a
+// 3x3 convolution of an up-sampled image is the adjoint of one.
+#ifndef __CUDACC_RTC__
+#include "common.cuh"
+#endif
+
+// Element (a, b, row, column) of A x B x size x size weights: A rows of B in memory (OIHW), or B innermost (OHWI).
+__device__ inline u64 weight_at(u64 a, u64 b, u64 row, u64 column, u64 inputs, u64 size, u64 channels_last) {
+    return channels_last ? ((a * size + row) * size + column) * inputs + b
+                         : ((a * inputs + b) * size + row) * size + column;
+}
+
+// The four numbers that belong to element i of A x B x size x size weights.
+struct Where {
+    u64 a, b, row, column;
+    __device__ Where(u64 i, u64 inputs, u64 size, u64 channels_last) {
+        if (channels_last) {
+            b = i % inputs;
+            column = i / inputs % size;
+            row = i / (inputs * size) % size;
+            a = i / (inputs * size * size);
+        } else {
+            column = i % size;
+            row = i / size % size;
+            b = i / (size * size) % inputs;
+            a = i / (size * size * inputs);
+        }
+    }
+};
+
+// A x B x 4 x 4 from 3x3 weights w: factor times each spread over 2x2 places. With mirrored, w is B x A and turned by 180
+// degrees.
+KERNEL spread_weights(
+    const Element* w, Element* k, u64 n, u64 outputs, u64 inputs, u64 channels_last, u64 mirrored, double factor
+) {
+    FOR_EACH(i, n) {
+        const Where p(i, inputs, 4, channels_last);
+        Real total = 0;
+        for (u64 row = p.row > 0 ? p.row - 1 : 0; row <= p.row && row < 3; row++)
+            for (u64 column = p.column > 0 ? p.column - 1 : 0; column <= p.column && column < 3; column++)
+                total += widen(
+                    mirrored ? w[weight_at(p.b, p.a, 2 - row, 2 - column, outputs, 3, channels_last)]
+                             : w[weight_at(p.a, p.b, row, column, inputs, 3, channels_last)]
+                );
+        narrow(k[i], Real(factor) * total);
+    }
+}
+
+// The adjoint: n elements of 3x3 weights from the A x B x 4 x 4 of k.
+KERNEL gather_weights(
+    const Element* k, Element* w, u64 n, u64 outputs, u64 inputs, u64 channels_last, u64 mirrored, double factor
+) {
+    FOR_EACH(i, n) {
+        const Where p(i, mirrored ? outputs : inputs, 3, channels_last);
+        const u64 a = mirrored ? p.b : p.a, b = mirrored ? p.a : p.b;
+        const u64 top = mirrored ? 2 - p.row : p.row, left = mirrored ? 2 - p.column : p.column;
+        Real total = 0;
+        for (u64 row = top; row < top + 2; row++)
+            for (u64 column = left; column < left + 2; column++)
+                total += widen(k[weight_at(a, b, row, column, inputs, 4, channels_last)]);
+        narrow(w[i], Real(factor) * total);
+    }
+}
