@@ -16,6 +16,7 @@ mod conv;
 mod cuda;
 #[cfg(any(feature = "cuda", test))]
 pub mod cuda_libraries;
+pub mod device;
 mod element;
 mod elementwise;
 mod error;

@@ -7,6 +7,7 @@ mod checkpoints;
 mod doctor;
 mod eval;
 mod evaluation;
+mod gpu_script;
 mod high_pass;
 mod input;
 mod listings;
