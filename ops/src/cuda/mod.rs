@@ -10,12 +10,14 @@ mod convolution;
 mod cudnn;
 mod element;
 mod elementwise;
+pub(crate) mod images;
 mod launch;
 mod matrix;
 mod module;
 mod norm;
 mod optimise;
 mod planes;
+pub(crate) mod readback;
 mod reduce;
 
 pub(crate) use launch::{CudaKernel, launch};
