@@ -22,6 +22,7 @@
 //! combined in their given order. On another device, images are prepared there as well, to the same bits as on the
 //! processor, and what [`SignedTensor`] and [`Rgb8Tensor`] hold never leaves it.
 
+mod ahead;
 mod alexnet;
 mod bilinear;
 mod convolution;
@@ -40,6 +41,7 @@ mod metrics;
 mod protocol;
 mod weights;
 
+pub use ahead::ahead;
 pub use alexnet::AlexNet;
 pub use device_images::{Rgb8Tensor, SignedTensor};
 pub use error::{Error, Result};

@@ -9,7 +9,8 @@ use candle_core::cuda_backend::cudarc::driver::{
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, Error, Layout, Result, Shape, Storage, Tensor, bail};
-use std::sync::{OnceLock, RwLockReadGuard};
+use std::ops::Deref;
+use std::sync::OnceLock;
 
 /// Name among a device's modules.
 const MODULE: &str = "harness_ops_images";
@@ -52,18 +53,18 @@ macro_rules! call {
     }};
 }
 
-/// A contiguous tensor on a GPU.
-struct Operand<'a> {
-    storage: RwLockReadGuard<'a, Storage>,
+/// A contiguous tensor on a GPU, held while a kernel is launched on it.
+struct Operand<'a, S> {
+    storage: S,
     layout: &'a Layout,
 }
 
-impl<'a> Operand<'a> {
-    fn of(tensor: &'a Tensor) -> Self {
-        let (storage, layout) = tensor.storage_and_layout();
-        Self { storage, layout }
-    }
+fn operand(tensor: &Tensor) -> Operand<'_, impl Deref<Target = Storage> + '_> {
+    let (storage, layout) = tensor.storage_and_layout();
+    Operand { storage, layout }
+}
 
+impl<S: Deref<Target = Storage>> Operand<'_, S> {
     fn view<T: CudaDType>(&self) -> Result<CudaView<'_, T>> {
         match (&*self.storage, self.layout.contiguous_offsets()) {
             (Storage::Cuda(storage), Some((start, end))) => Ok(storage.as_cuda_slice::<T>()?.slice(start..end)),
@@ -97,9 +98,9 @@ fn each(len: usize) -> LaunchConfig {
 /// See [`crate::images::quantise`].
 pub(crate) fn quantise(x: &Tensor, device: &CudaDevice) -> Result<(Tensor, Tensor)> {
     let len = x.elem_count();
-    let (operand, mut bytes) = (Operand::of(x), room::<u8>(device, len)?);
-    let mut flag = device.alloc_zeros::<u32>(1)?;
-    call!(device, "quantise", each(len), &operand.view::<f32>()?, &mut bytes, &mut flag, &(len as u64))?;
+    let (values, mut bytes, n) = (operand(x), room::<u8>(device, len)?, len as u64);
+    let (values, mut flag) = (values.view::<f32>()?, device.alloc_zeros::<u32>(1)?);
+    call!(device, "quantise", each(len), &values, &mut bytes, &mut flag, &n)?;
     Ok((made(bytes, device, x.shape()), made(flag, device, 1)))
 }
 
@@ -110,7 +111,7 @@ pub(crate) fn look_up(
     [channels, plane]: [usize; 2],
     device: &CudaDevice,
 ) -> Result<Tensor> {
-    let (len, pixels, table) = (x.elem_count(), Operand::of(x), Operand::of(table));
+    let (len, pixels, table) = (x.elem_count(), operand(x), operand(table));
     let mut y = room::<f32>(device, len)?;
     let [n, channels, plane] = [len, channels, plane].map(|length| length as u64);
     let (pixels, table) = (pixels.view::<u8>()?, table.view::<f32>()?);
@@ -126,7 +127,7 @@ pub(crate) fn scale_channels(
     [channels, plane]: [usize; 2],
     device: &CudaDevice,
 ) -> Result<Tensor> {
-    let (len, values, coefficients) = (x.elem_count(), Operand::of(x), Operand::of(coefficients));
+    let (len, values, coefficients) = (x.elem_count(), operand(x), operand(coefficients));
     let mut y = room::<f32>(device, len)?;
     let [n, channels, plane] = [len, channels, plane].map(|length| length as u64);
     let (values, coefficients) = (values.view::<f32>()?, coefficients.view::<f32>()?);
@@ -152,7 +153,7 @@ fn resample_as<T: CudaDType + DeviceRepr, W: CudaDType + DeviceRepr>(
     device: &CudaDevice,
 ) -> Result<Tensor> {
     let len = shape.iter().product();
-    let [pixels, firsts, counts, weights] = [x, &pass.firsts, &pass.counts, &pass.weights].map(Operand::of);
+    let [pixels, firsts, counts, weights] = [x, &pass.firsts, &pass.counts, &pass.weights].map(operand);
     let mut y = room::<T>(device, len)?;
     let [n, input, output, inner, most] =
         [len, pass.input, pass.output, pass.inner, pass.most].map(|length| length as u64);
@@ -165,10 +166,10 @@ fn resample_as<T: CudaDType + DeviceRepr, W: CudaDType + DeviceRepr>(
 
 /// See [`crate::images::spatial_means`].
 pub(crate) fn spatial_means(x: &Tensor, [count, channels, plane]: [usize; 3], device: &CudaDevice) -> Result<Tensor> {
-    let (len, values) = (count * channels, Operand::of(x));
+    let (len, values) = (count * channels, operand(x));
     let mut y = room::<f32>(device, len)?;
-    let (n, plane) = (len as u64, plane as u64);
-    call!(device, "spatial_means", each(len), &values.view::<f32>()?, &mut y, &n, &plane)?;
+    let (values, n, plane) = (values.view::<f32>()?, len as u64, plane as u64);
+    call!(device, "spatial_means", each(len), &values, &mut y, &n, &plane)?;
     Ok(made(y, device, (count, channels)))
 }
 
@@ -179,11 +180,12 @@ pub(crate) fn unit_scales(
     [count, channels, plane]: [usize; 3],
     device: &CudaDevice,
 ) -> Result<Tensor> {
-    let (len, values) = (count * plane, Operand::of(x));
+    let (len, values) = (count * plane, operand(x));
     let mut y = room::<f32>(device, len)?;
     let [n, channels, inner] = [len, channels, plane].map(|length| length as u64);
+    let values = values.view::<f32>()?;
     let (eps, inside) = (UnitLength::EPSILON, u64::from(length == UnitLength::EpsilonInside));
-    call!(device, "unit_scales", each(len), &values.view::<f32>()?, &mut y, &n, &channels, &inner, &eps, &inside)?;
+    call!(device, "unit_scales", each(len), &values, &mut y, &n, &channels, &inner, &eps, &inside)?;
     Ok(made(y, device, (count, plane)))
 }
 
@@ -196,7 +198,7 @@ pub(crate) fn pair_distances(
     device: &CudaDevice,
 ) -> Result<Tensor> {
     let sources = count / members;
-    let [values, scales, weights] = operands.map(Operand::of);
+    let [values, scales, weights] = operands.map(operand);
     let mut y = room::<f64>(device, sources * PARTS)?;
     // The kernel adds up the threads' sums by halves: 256 of them.
     let mut grid = blocks_of(PARTS, 256)?;
