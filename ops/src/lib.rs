@@ -13,6 +13,7 @@ mod batch_norm;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cuda;
+pub mod device;
 mod element;
 mod elementwise;
 mod error;

@@ -2,7 +2,7 @@
 
 use super::device::DeviceArg;
 use super::output::{self, Format, FormatArg, table};
-use crate::bench::{TrainBench, TrainFigures, train};
+use crate::bench::{OperationBench, OperationTime, TrainBench, TrainFigures, operations, train};
 use crate::error::Error;
 use crate::experiment::settings::RunSpec;
 use crate::experiment::{self, Flag, PlanOptions};
@@ -14,6 +14,35 @@ use std::path::PathBuf;
 pub enum Command {
     /// Time, memory and arithmetic of full training iterations on random images
     Train(Train),
+    /// Time of the single operations of StarGAN v2's networks, forward and backward
+    Operations(Operations),
+}
+
+/// Arguments of `bench operations`.
+#[derive(Debug, clap::Args)]
+pub struct Operations {
+    /// Side of the images in pixels, a power of two from 32 to 1024
+    #[arg(long, default_value_t = 256, value_name = "PIXELS")]
+    image_size: usize,
+    /// Images per batch
+    #[arg(long, default_value_t = NonZeroUsize::new(8).expect("invariant: 8 is not 0"))]
+    batch: NonZeroUsize,
+    /// Divide the widths of the official networks by this; a power of two from 1 to 16
+    #[arg(long, default_value_t = 1, value_name = "FACTOR")]
+    narrow: usize,
+    /// Only operations whose name contains this
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Seconds to spend on each pass of an operation at least
+    #[arg(long, default_value_t = 0.1)]
+    seconds: f64,
+    /// Threads to compute with, at most 1024 [default: as training has]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    #[command(flatten)]
+    device: DeviceArg,
+    #[command(flatten)]
+    format: FormatArg,
 }
 
 /// Arguments of `bench train`.
@@ -66,6 +95,7 @@ pub struct Train {
 pub fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Train(args) => measure(args),
+        Command::Operations(args) => time_operations(args),
     }
 }
 
@@ -84,6 +114,47 @@ fn measure(args: &Train) -> Result<(), Error> {
     match args.format.format {
         Format::Json => output::print_json(&figures),
         Format::Text => output::print(&text(&figures)),
+    }
+}
+
+fn time_operations(args: &Operations) -> Result<(), Error> {
+    let wrong = |option: String, problem: &str| Error::Usage { option, problem: problem.into() };
+    if !args.image_size.is_power_of_two() || !(32..=1024).contains(&args.image_size) {
+        return Err(wrong(format!("--image-size {}", args.image_size), "must be a power of two from 32 to 1024"));
+    }
+    if !args.narrow.is_power_of_two() || args.narrow > 16 {
+        return Err(wrong(format!("--narrow {}", args.narrow), "must be a power of two from 1 to 16"));
+    }
+    if !(0.0..=3600.0).contains(&args.seconds) {
+        return Err(wrong(format!("--seconds {}", args.seconds), "must be from 0 to 3600"));
+    }
+    let (device, device_name) = args.device.open()?;
+    let times = operations(&OperationBench {
+        image_size: args.image_size,
+        batch: args.batch.get(),
+        narrow: args.narrow,
+        only: args.only.clone(),
+        seconds: args.seconds,
+        device,
+        device_name,
+        threads: args.threads.map_or_else(rayon::current_num_threads, usize::from),
+    });
+    let times = times.map_err(|error| Error::Bench(Box::new(error)))?;
+    if times.operations.is_empty() {
+        let option = format!("--only {}", args.only.as_deref().unwrap_or_default());
+        return Err(wrong(option, "no operation has a name that contains this"));
+    }
+    match args.format.format {
+        Format::Json => output::print_json(&times),
+        Format::Text => {
+            let row = |time: &OperationTime| {
+                let milliseconds = [time.milliseconds, time.milliseconds_min].map(|time| format!("{time:.4}"));
+                let names = [time.operation.clone(), time.shape.clone(), time.pass.to_owned()];
+                [&names[..], &milliseconds[..]].concat()
+            };
+            let rows: Vec<Vec<String>> = times.operations.iter().map(row).collect();
+            output::print(&table(&["operation", "shape", "pass", "ms, median", "ms, shortest"], &rows))
+        }
     }
 }
 
@@ -146,6 +217,21 @@ fn text(figures: &TrainFigures) -> String {
         ("GFLOP/s of a product", giga(peak)),
         ("share of it executed", format!("{:.0} %", 100.0 * figures.executed_flop_per_second / peak)),
     ];
-    let cells: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    let gpu_rows = figures.gpu.iter().flat_map(|gpu| {
+        let what = &gpu.description;
+        let driver = what.driver.as_deref().unwrap_or("not known");
+        [
+            ("GPU", format!("{}, compute capability {}", what.name, what.compute_capability)),
+            ("driver", format!("{driver}, CUDA {}", what.driver_cuda)),
+            ("seconds on the host", format!("{:.4} (median)", gpu.host.seconds_median)),
+            ("peak memory reserved", memory(gpu.reserved_peak_bytes)),
+            ("reserved before, after", {
+                format!("{}, {}", memory(gpu.reserved_start_bytes), memory(gpu.reserved_end_bytes))
+            }),
+            ("taken by all", format!("{} of {}", memory(gpu.taken_end_bytes), memory(Some(what.total_memory_bytes)))),
+        ]
+    });
+    let rows = rows.into_iter().chain(gpu_rows);
+    let cells: Vec<Vec<String>> = rows.map(|(name, value)| vec![name.to_owned(), value]).collect();
     table(&["figure", "value"], &cells)
 }

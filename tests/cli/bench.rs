@@ -82,6 +82,35 @@ fn text_names_the_figures() {
     }
 }
 
+/// Every operation of the networks is timed in every pass, and tells its sizes.
+#[test]
+fn operations_are_measured() {
+    let session = Session::new();
+    let options = "--image-size 32 --batch 1 --narrow 16 --seconds 0 --device cpu --threads 1";
+    let times = session.json(&format!("bench operations {options} --format json"));
+    assert_eq!((&times["device"], &times["gpu"], &times["batch"]), (&"cpu".into(), &Value::Null, &1.into()));
+    let rows = times["operations"].as_array().unwrap();
+    let named = |operation: &str, shape: &str| -> Vec<&Value> {
+        rows.iter().filter(|row| row["operation"] == operation && row["shape"] == shape).collect()
+    };
+    let passes = |operation: &str, shape: &str| -> Vec<&str> {
+        named(operation, shape).iter().map(|row| row["pass"].as_str().unwrap()).collect()
+    };
+    assert_eq!(passes("conv3x3", "3->32@32"), ["forward", "input gradient", "weight gradient"]);
+    assert_eq!(passes("nearest2 + conv3x3", "32->32@16"), ["forward", "input gradient", "weight gradient"]);
+    assert_eq!(passes("adain + leaky relu", "32@32"), ["forward", "backward"]);
+    assert_eq!(passes("moving average", "100 x 18750"), ["step"]);
+    let pooled = &named("leaky relu + conv3x3 + avgpool2", "32->32@32")[0]["case"];
+    assert_eq!((&pooled["kind"], &pooled["resampling"]), (&"conv".into(), &"pool".into()));
+    assert_eq!((&pooled["kernel"], &pooled["leaky_relu"]), (&3.into(), &true.into()));
+    for row in rows {
+        let [median, shortest] = ["milliseconds", "milliseconds_min"].map(|key| row[key].as_f64().unwrap());
+        assert!(0.0 < shortest && shortest <= median && row["samples"].as_u64().unwrap() >= 5, "{row}");
+    }
+    let text = session.output(&format!("bench operations {options} --only avgpool2"));
+    assert!(text.contains("ms, median") && text.contains("conv3x3 + avgpool2") && !text.contains("adain"), "{text}");
+}
+
 #[test]
 fn variants_of_other_experiments_and_settings() {
     let session = Session::new();
@@ -113,4 +142,9 @@ fn wrong_input_names_the_option() {
     refused(&session, "bench train --experiment nowhere.toml --variant F", &["nowhere.toml"]);
     refused(&session, "bench train --variant F --set train.image=3", &["--set train.image=3"]);
     refused(&session, "bench train", &["--variant"]);
+    refused(&session, "bench operations --image-size 48", &["--image-size 48", "power of two"]);
+    refused(&session, "bench operations --narrow 3", &["--narrow 3", "power of two"]);
+    refused(&session, "bench operations --seconds nan", &["--seconds"]);
+    refused(&session, "bench operations --batch 0", &["--batch"]);
+    refused(&session, "bench operations --only nothing --seconds 0 --device cpu", &["--only nothing"]);
 }

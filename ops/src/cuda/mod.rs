@@ -13,12 +13,16 @@ mod elementwise;
 pub(crate) mod images;
 mod launch;
 mod matrix;
+mod memory;
 mod module;
 mod norm;
 mod optimise;
 mod planes;
 pub(crate) mod readback;
 mod reduce;
+mod upload;
 
 pub(crate) use launch::{CudaKernel, launch};
+pub(crate) use memory::{describe, memory, reset_peak};
 pub(crate) use optimise::{adam, copy_into, ema};
+pub(crate) use upload::upload;
