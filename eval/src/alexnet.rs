@@ -154,6 +154,11 @@ impl AlexNet {
         })
     }
 
+    /// The network's input for images on its device.
+    pub(crate) fn input_of_tensor(&self, images: &Rgb8Tensor) -> Result<Tensor> {
+        Ok(look_up(images.tensor(), &self.pixels)?)
+    }
+
     /// [`AlexNet::pooled_conv5`] of images on the network's device, N×256 of f32 there. Waits for nothing.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::{Error, Result, Rgb8Images, SignedImages};
 use candle_core::{DType, Device, Tensor};
+use harness_ops::device::upload;
 use harness_ops::images::{Quantised, quantise};
 
 /// Images in [-1, 1] on a device, as [`SignedImages`] are on the processor. Nobody has looked at their values: whether they
@@ -72,7 +73,7 @@ impl Rgb8Tensor {
     /// The device fails.
     pub fn from_images(images: &Rgb8Images, device: &Device) -> Result<Self> {
         let shape = (images.len(), 3, images.height(), images.width());
-        Ok(Self(Tensor::from_slice(images.pixels(), shape, device)?))
+        Ok(Self(upload(&Tensor::from_slice(images.pixels(), shape, &Device::Cpu)?, device)?))
     }
 
     /// The pixels of a tensor that was read back to the processor, as images.

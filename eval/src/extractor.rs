@@ -73,6 +73,14 @@ impl Extractor {
         matches!(self.0, Network::AlexNet(_))
     }
 
+    /// Name of the way from images to features: `alexnet`, or that of the preprocessing.
+    pub fn recipe(&self) -> &'static str {
+        match &self.0 {
+            Network::AlexNet(_) => "alexnet",
+            Network::Inception { preprocessing, .. } => preprocessing.id(),
+        }
+    }
+
     /// What to know about the weights.
     pub fn warning(&self) -> Option<String> {
         match &self.0 {
@@ -161,6 +169,18 @@ impl Extractor {
             Network::Inception { network, tap, preprocessing } => {
                 network.features_of_tensor(images, *preprocessing, *tap)
             }
+        }
+    }
+
+    /// What the network takes of images on the extractor's device, N×3×299×299 of f32 for Inception: the recipe without the
+    /// network, which [`Extractor::features_of_tensor`] has within.
+    ///
+    /// # Errors
+    /// Images without pixels, or the device fails.
+    pub fn input_of_tensor(&self, images: &Rgb8Tensor) -> Result<Tensor> {
+        match &self.0 {
+            Network::AlexNet(network) => network.input_of_tensor(images),
+            Network::Inception { network, preprocessing, .. } => network.input_of_tensor(images, *preprocessing),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::data::{DataSet, DomainImages, Split, load};
 use crate::experiment::settings::{Evaluation, Metric, RunSpec};
 use crate::methods::{Guidance, Method, Mode};
 use candle_core::{Device, Tensor};
-use harness_eval::{AlexNet, Extractor, FeatureCache, Lpips, Normalization, SignedImages};
+use harness_eval::{AlexNet, Extractor, FeatureCache, ImageSet, Lpips, Normalization, SignedImages};
 use harness_reports::records::EvaluationRow;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -130,6 +130,32 @@ impl Evaluator {
     /// Measures no more than `limits` say.
     pub(crate) fn limited(self, limits: Limits) -> Self {
         Self { limits: Some(limits), ..self }
+    }
+
+    /// Where translations and features are made.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The network of LPIPS, if it is measured.
+    pub(crate) fn lpips(&self) -> Option<&Lpips> {
+        self.lpips.as_ref()
+    }
+
+    /// The extractors, with names to tell them apart: `alexnet`, or the recipe.
+    pub(crate) fn named_extractors(&self) -> impl Iterator<Item = (&'static str, &Extractor)> {
+        self.extractors.iter().map(|extractor| (extractor.recipe(), extractor))
+    }
+
+    /// The first batch of sources of the first domain.
+    pub(crate) fn first_batch(&self) -> Result<Tensor, EvaluateError> {
+        let sources = self.sources(0);
+        self.load(0, &sources[..sources.len().min(self.settings.batch_size)])
+    }
+
+    /// Real images and sources of the first domain.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.reals(0).len(), self.sources(0).len())
     }
 
     /// Evaluates `method` after `iteration` iterations; `progress` is called with the images done and their total
@@ -302,7 +328,7 @@ impl Evaluator {
         subset("evaluation-sources", domain, self.data.len(Split::Val, domain), self.settings.max_sources)
     }
 
-    pub(super) fn outputs(&self, mode: Mode) -> usize {
+    pub(crate) fn outputs(&self, mode: Mode) -> usize {
         match mode {
             Mode::Label => 1,
             Mode::Latent | Mode::Reference => self.settings.outputs,

@@ -15,6 +15,7 @@ use crate::data::{Split, load_pixels, signed};
 use crate::methods::{Guidance, Method, Mode};
 use candle_core::Tensor;
 use harness_eval::{FeatureSet, SignedTensor, ahead};
+use harness_ops::device::upload;
 use harness_ops::images::{look_up, lookup_table};
 use harness_reports::records::EvaluationRow;
 use std::sync::Arc;
@@ -66,8 +67,7 @@ impl Evaluator {
         let batch_size = self.settings.batch_size.max(1);
         let mut batches = sources.chunks(batch_size).enumerate().map(|(batch, indices)| (batch * batch_size, indices));
 
-        // The sources of a batch and, behind them, the references of each output: they go to the device together, because
-        // that waits for what the device is doing.
+        // The sources of a batch and, behind them, the references of each output.
         let load = || {
             let (first, indices) = batches.next()?;
             let pixels = || -> Result<Tensor, EvaluateError> {
@@ -93,7 +93,11 @@ impl Evaluator {
                     progress.add(indices.len() * outputs)?;
                     continue;
                 }
-                let images = look_up(&pixels.to_device(&self.device)?, &table)?;
+                // Images go to the device when it is their turn: as many as are under way are on the host's side of it.
+                let images = |part: usize| -> Result<Tensor, EvaluateError> {
+                    let pixels = pixels.narrow(0, part * indices.len(), indices.len())?;
+                    Ok(look_up(&upload(&pixels, &self.device)?, &table)?)
+                };
                 let translations = self.translations(method, mode, pair, indices, &images)?;
                 let batch = DeviceBatch::begin(&task, first, translations, official.is_some())?;
                 if let Some(before) = under_way.replace(batch) {
@@ -107,17 +111,17 @@ impl Evaluator {
         })?
     }
 
-    /// All outputs of some sources; `images` are the sources and, behind them, the references of each output.
+    /// All outputs of some sources; `images(0)` are the sources, `images(1 + j)` the references of output j.
     fn translations(
         &self,
         method: &dyn Method,
         mode: Mode,
         pair: Pair,
         indices: &[usize],
-        images: &Tensor,
+        images: &dyn Fn(usize) -> Result<Tensor, EvaluateError>,
     ) -> Result<Vec<SignedTensor>, EvaluateError> {
         let (count, targets) = (indices.len(), vec![pair.target as u32; indices.len()]);
-        let translator = method.translator(&images.narrow(0, 0, count)?, &vec![pair.source as u32; count])?;
+        let translator = method.translator(&images(0)?, &vec![pair.source as u32; count])?;
         let translation = |output: usize| -> Result<SignedTensor, EvaluateError> {
             let y = match mode {
                 Mode::Label => translator(&targets, Guidance::Label)?,
@@ -126,7 +130,7 @@ impl Evaluator {
                     translator(&targets, Guidance::Latent(&z))?
                 }
                 Mode::Reference => {
-                    let reference = images.narrow(0, (1 + output) * count, count)?;
+                    let reference = images(1 + output)?;
                     translator(&targets, Guidance::Reference(&reference))?
                 }
             };

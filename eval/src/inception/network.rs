@@ -298,6 +298,23 @@ impl Inception {
         })
     }
 
+    /// The network's input for 8-bit images on its device, N×3×299×299 of f32 there.
+    pub(crate) fn input_of_tensor(&self, images: &Rgb8Tensor, preprocessing: Preprocessing) -> Result<Tensor> {
+        let (count, height, width) = images.shape();
+        if !self.device.is_cpu() {
+            return self.inputs.get(preprocessing, height, width, &self.device)?.apply(images.tensor());
+        }
+        let images = Rgb8Tensor::images_of(images.tensor())?;
+        let values = over_groups(&self.device, count, IMAGES_AT_A_TIME, |group| {
+            let mut input = Vec::with_capacity(group.len() * IMAGE_LEN);
+            group
+                .into_iter()
+                .try_for_each(|index| preprocessing.apply(images.image(index), height, width, &mut input))?;
+            Ok(input)
+        })?;
+        Ok(Tensor::from_vec(values, (count, 3, INPUT_SIDE, INPUT_SIDE), &self.device)?)
+    }
+
     fn check_tap(&self, tap: Tap) -> Result<()> {
         if self.taps.contains(&tap) {
             return Ok(());
