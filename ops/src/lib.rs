@@ -23,6 +23,7 @@ mod error;
 pub mod flop;
 mod graph;
 mod high_pass;
+pub mod images;
 mod interpolate;
 mod kernel;
 mod launch;

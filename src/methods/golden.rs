@@ -31,11 +31,21 @@ pub fn device() -> Device {
         Ok(name) if name != "cpu" => {
             let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
             let ordinal = ordinal.unwrap_or_else(|| panic!("HARNESS_TEST_DEVICE={name}: write cpu or cuda:N"));
-            Device::new_cuda_with_stream(ordinal).unwrap_or_else(|error| panic!("{name}: {error}"))
+            gpu(ordinal)
         }
         _ => Device::Cpu,
     };
     DEVICE.get_or_init(open).clone()
+}
+
+#[cfg(feature = "cuda")]
+fn gpu(ordinal: usize) -> Device {
+    harness_ops::cuda_libraries::open(ordinal).unwrap_or_else(|error| panic!("cuda:{ordinal}: {error}"))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu(ordinal: usize) -> Device {
+    panic!("cuda:{ordinal}: these tests were built without CUDA")
 }
 
 fn tensor(values: Vec<f64>, shape: &[usize], dtype: DType) -> Tensor {

@@ -1,7 +1,7 @@
 //! Which GPUs there are.
 
 use super::{Library, LibraryError, require, status};
-use candle_core::Device;
+use candle_core::{CudaDevice, Device};
 use candle_core::cuda_backend::cudarc::driver::{DriverError, result, sys};
 
 /// A GPU of this machine.
@@ -95,5 +95,11 @@ pub fn open(ordinal: usize) -> Result<Device, GpuError> {
         return Err(GpuError::TooFew { ordinal, count });
     }
     require()?;
-    Device::new_cuda(ordinal).map_err(|error| GpuError::Closed { ordinal, problem: error.to_string() })
+    // A stream of its own: the one that candle takes by default is another in every thread.
+    let device = CudaDevice::new_with_stream(ordinal);
+    let device = device.map_err(|error| GpuError::Closed { ordinal, problem: error.to_string() })?;
+    // SAFETY: all work of the process on this device goes through that one stream, in order. (Otherwise every buffer would
+    // carry two events for streams that are not there.)
+    unsafe { device.disable_event_tracking() };
+    Ok(Device::Cuda(device))
 }
