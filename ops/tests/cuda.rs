@@ -437,7 +437,7 @@ fn unusual_operands() {
     let there = Variable::constant(Tensor::zeros(3, DType::F32, &gpu).unwrap());
     for (a, b) in [(&here, &there), (&there, &here)] {
         let error = add(a, b).unwrap_err().to_string();
-        assert!(error.contains("operands must all be f32 or all f64, on one device"), "{error}");
+        assert!(error.contains("operands must all be f32, all f64 or all bf16, on one device"), "{error}");
     }
     let wide = Variable::constant(Tensor::zeros(3, DType::F64, &gpu).unwrap());
     assert!(add(&there, &wide).is_err());

@@ -1,6 +1,8 @@
-//! What training costs: time, memory and arithmetic of full iterations on random images, and the time of single operations.
+//! What training costs: time, memory and arithmetic of full iterations on random images, the time of single operations, and what an
+//! evaluation costs.
 
 mod error;
+mod evaluate;
 mod gemm;
 mod inputs;
 mod memory;
@@ -9,6 +11,7 @@ mod summary;
 mod train;
 
 pub use error::BenchError;
+pub use evaluate::{EvaluateBench, EvaluateFigures, StageFigures, evaluate};
 pub use gemm::gemm_peak;
 #[cfg(test)]
 pub(crate) use inputs::random_batch;

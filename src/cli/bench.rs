@@ -1,5 +1,7 @@
 //! `harness bench`.
 
+mod evaluate;
+
 use super::device::DeviceArg;
 use super::output::{self, Format, FormatArg, table};
 use crate::bench::{OperationBench, OperationTime, TrainBench, TrainFigures, operations, train};
@@ -7,7 +9,7 @@ use crate::error::Error;
 use crate::experiment::settings::{Precision, RunSpec};
 use crate::experiment::{self, Flag, PlanOptions};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Subcommands.
 #[derive(Debug, clap::Subcommand)]
@@ -16,6 +18,8 @@ pub enum Command {
     Train(Train),
     /// Time of the single operations of StarGAN v2's networks, forward and backward
     Operations(Operations),
+    /// Time of a whole evaluation of generated images by networks with random weights, and of its stages
+    Evaluate(evaluate::Evaluate),
 }
 
 /// Arguments of `bench operations`.
@@ -108,6 +112,7 @@ pub fn run(command: &Command) -> Result<(), Error> {
     match command {
         Command::Train(args) => measure(args),
         Command::Operations(args) => time_operations(args),
+        Command::Evaluate(args) => evaluate::run(args),
     }
 }
 
@@ -173,33 +178,52 @@ fn time_operations(args: &Operations) -> Result<(), Error> {
 
 /// The settings of the variant with those that the options change.
 fn spec(args: &Train) -> Result<RunSpec, Error> {
-    let experiment = match &args.experiment {
+    let mut flags = vec![
+        flag("--image-size", args.image_size, "train.image_size"),
+        flag("--batch", args.batch, "train.batch_size"),
+    ];
+    flags.extend(width_flags(args.base_channels, args.max_channels));
+    flags.extend(args.precision.iter().map(|precision| flag("--precision", precision, "train.precision")));
+    variant_spec(args.experiment.as_deref(), &args.variant, args.profile.as_deref(), flags, &args.sets)
+}
+
+/// An option that sets a setting.
+fn flag(name: &str, value: impl std::fmt::Display, key: &str) -> Flag {
+    Flag { option: format!("{name} {value}"), set: format!("{key}={value}") }
+}
+
+/// `--base-channels` and `--max-channels`.
+fn width_flags(base: Option<usize>, max: Option<usize>) -> Vec<Flag> {
+    let of = |(name, width): (&str, Option<usize>)| {
+        let option = format!("--{}", name.replace('_', "-"));
+        ["generator", "discriminator"].map(|network| Some(flag(&option, width?, &format!("{network}.{name}"))))
+    };
+    [("base_channels", base), ("max_channels", max)].into_iter().flat_map(of).flatten().collect()
+}
+
+/// The settings of a variant of an experiment file, or of the embedded ablation, with those that options change.
+fn variant_spec(
+    experiment: Option<&Path>,
+    variant: &str,
+    profile: Option<&str>,
+    flags: Vec<Flag>,
+    sets: &[String],
+) -> Result<RunSpec, Error> {
+    let experiment = match experiment {
         Some(file) => experiment::load(file)?,
         None => experiment::load_embedded("ablation.toml")?,
     };
     let known = experiment.variants();
     let unknown = || Error::Usage {
-        option: format!("--variant {}", args.variant),
+        option: format!("--variant {variant}"),
         problem: format!("the experiment has no such variant; it has {}", known.join(", ")),
     };
-    if !known.contains(&args.variant.as_str()) {
+    if !known.contains(&variant) {
         return Err(unknown());
     }
-    let flag =
-        |name: &str, value: &str, key: &str| Flag { option: format!("{name} {value}"), set: format!("{key}={value}") };
-    let mut flags = vec![
-        flag("--image-size", &args.image_size.to_string(), "train.image_size"),
-        flag("--batch", &args.batch.to_string(), "train.batch_size"),
-    ];
-    flags.extend(args.precision.iter().map(|precision| flag("--precision", precision, "train.precision")));
-    for (name, width) in [("base_channels", args.base_channels), ("max_channels", args.max_channels)] {
-        let option = format!("--{}", name.replace('_', "-"));
-        let both = ["generator", "discriminator"].map(|network| format!("{network}.{name}"));
-        flags.extend(both.iter().filter_map(|key| Some(flag(&option, &width?.to_string(), key))));
-    }
     // A property of the experiment's data set, whose images are not taken.
-    let sets = ["generator.w_hpf=0".to_owned()].into_iter().chain(args.sets.iter().cloned()).collect();
-    let options = PlanOptions { profile: args.profile.clone(), only: vec![args.variant.clone()], sets, flags };
+    let sets = ["generator.w_hpf=0".to_owned()].into_iter().chain(sets.iter().cloned()).collect();
+    let options = PlanOptions { profile: profile.map(str::to_owned), only: vec![variant.to_owned()], sets, flags };
     experiment.plan(&options)?.runs.into_iter().next().ok_or_else(unknown)
 }
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod checkpoints;
+mod doctor;
 mod eval;
 mod evaluation;
 mod gpu_script;
