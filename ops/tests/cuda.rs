@@ -1,8 +1,12 @@
-//! Every operation on a GPU against the processor: values, first and second derivatives, in both precisions.
+//! Every operation on a GPU against the processor: values, first and second derivatives, in all types and
+//! with images in either order.
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used)]
 
+mod gpu;
+
 use candle_core::{DType, Device, Tensor};
+use gpu::gpu;
 use harness_ops::device::{describe, memory, reset_peak_memory, upload};
 use harness_ops::random::Key;
 use harness_ops::{
@@ -15,15 +19,6 @@ use harness_ops::{
     with_convolution_math,
 };
 use std::collections::HashMap;
-
-/// The first GPU. Where there is none, a test has nothing to do.
-fn gpu() -> Option<Device> {
-    let device = Device::new_cuda(0).ok();
-    if device.is_none() {
-        println!("skipped: no CUDA device");
-    }
-    device
-}
 
 fn random(purpose: &str, shape: &[usize]) -> Tensor {
     Key::new(1, purpose).normal(0, shape, DType::F64, &Device::Cpu).unwrap()

@@ -2,22 +2,16 @@
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used)]
 
+mod gpu;
+
 use candle_core::{DType, Device, Tensor};
+use gpu::gpu;
 use harness_ops::images::{
     Readback, Resampler, Resampling, UnitLength, channel_coefficients, look_up, lookup_table, pair_distances, quantise,
     scale_channels, spatial_means, unit_scales,
 };
 use harness_ops::random::Key;
 use harness_ops::resize::Filter;
-
-/// The first GPU. Where there is none, a test has nothing to do.
-fn gpu() -> Option<Device> {
-    let device = Device::new_cuda(0).ok();
-    if device.is_none() {
-        println!("skipped: no CUDA device");
-    }
-    device
-}
 
 fn normal(purpose: &str, shape: &[usize]) -> Tensor {
     Key::new(3, purpose).normal(0, shape, DType::F32, &Device::Cpu).unwrap()

@@ -13,11 +13,13 @@ const SIDE: usize = 32;
 const BATCH: usize = 2;
 
 fn gpu() -> Option<Device> {
-    let device = Device::new_cuda(0).ok();
-    if device.is_none() {
-        println!("skipped: no CUDA device");
+    match harness_ops::cuda_libraries::open(0) {
+        Ok(device) => Some(device),
+        Err(error) => {
+            println!("skipped: no CUDA device ({error})");
+            None
+        }
     }
-    device
 }
 
 /// The runs of an embedded experiment's tiny profile, narrow.
