@@ -2,11 +2,15 @@
 import json
 import re
 
-from session import Failed, Skipped, last_line
+from session import ROOT, Failed, Skipped, last_line
 from trainings import ablation, follow
 
-# Carried test programs, and which of their tests to run: those that have these words in their names.
-TESTS = {"ops-cuda-tests": [], "harness-tests": ["cuda"]}
+# What test programs that were carried are called.
+TEST_PROGRAM = "-tests"
+
+# Of these only the tests are run that have one of the words in their names: reference numbers of the official codes, whole
+# iterations beside the processor's.
+CHOSEN_TESTS = {"harness-tests": ["golden", "cuda"]}
 
 # What a test prints that has found no GPU.
 NO_GPU = "skipped: no CUDA device"
@@ -24,24 +28,26 @@ def doctor(session, result):
 
 def tests(session, result):
     """The carried test programs."""
-    programs = {name: session.carried(name) for name in TESTS}
-    if not any(programs.values()):
+    programs = session.carried_programs(TEST_PROGRAM)
+    if not programs:
         raise Skipped("no test programs: scripts/cuda-build --tests makes them for --carry")
+    environment = {"HARNESS_TEST_DEVICE": session.device}
+    if (ROOT / "shared").is_dir():
+        environment["HARNESS_SHARED_DIR"] = str(ROOT / "shared")
     problems = []
-    for name, program in programs.items():
-        if program is None:
-            problems.append(f"{name} was not carried")
-            continue
-        options = [*TESTS[name], "--test-threads=1", "--nocapture"]
-        done = session.run([program, *options], check=False)
+    for name in programs:
+        options = [*CHOSEN_TESTS.get(name, []), "--test-threads=1", "--nocapture"]
+        done = session.run([session.carried(name), *options], check=False, **environment)
         counts = re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", done.out, re.M)
         passed, failed = (sum(int(count[i]) for count in counts) for i in (0, 1))
         without_gpu = (done.out + done.err).count(NO_GPU)
+        skipped = sorted(set(re.findall(r"^.*skipped\b.*$", done.out + done.err, re.M)))
         names = re.findall(r"^    (\S+)$", done.out.split("\nfailures:")[-1], re.M) if failed else []
         result[name] = {
             "passed": passed,
             "failed": failed,
             "without_gpu": without_gpu,
+            "skipped": skipped,
             "failures": sorted(set(names)),
             "seconds": round(done.seconds, 1),
         }
@@ -130,8 +136,11 @@ def evaluation(session, result):
     known = session.run_harness("bench", "--help").out
     if not re.search(r"^\s+evaluate\b", known, re.M):
         raise Skipped("this binary knows no `bench evaluate`")
-    options = ["--sources", 2 if session.quick else session.args.sources, "--format", "json"]
-    done = session.run_harness("bench", "evaluate", "--device", session.device, *options)
+    options = ["--sources", session.args.sources]
+    if session.quick:
+        options = ["--sources", 2, "--outputs", 2, "--tasks", 1, "--image-size", 32, "--photo-size", 48]
+        options += ["--base-channels", 8, "--max-channels", 16]
+    done = session.run_harness("bench", "evaluate", "--device", session.device, *options, "--format", "json")
     result["evaluation"] = done.json()
 
 

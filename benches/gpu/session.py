@@ -92,6 +92,13 @@ class Session:
         carried.chmod(carried.stat().st_mode | stat.S_IXUSR)
         return carried
 
+    def carried_programs(self, ending):
+        """Names of the carried programs that end so."""
+        if not self.args.carry:
+            return []
+        names = {path.name.removesuffix(".xz") for path in Path(self.args.carry).iterdir()}
+        return sorted(name for name in names if name.endswith(ending))
+
     def carried(self, name):
         """A carried test program by name, or None."""
         return self._program(name)
