@@ -1,8 +1,8 @@
 //! Which GPUs there are.
 
 use super::{Library, LibraryError, require, status};
-use candle_core::{CudaDevice, Device};
 use candle_core::cuda_backend::cudarc::driver::{DriverError, result, sys};
+use candle_core::{CudaDevice, Device};
 
 /// A GPU of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
