@@ -118,6 +118,12 @@ pub enum Error {
     /// Networks cannot be taken over from a checkpoint, or handed on.
     #[error(transparent)]
     Checkpoint(Box<CheckpointError>),
+    /// Something of this machine cannot be used; standard output says what and what to do.
+    #[error("{problems} of what this binary could use here {}", if *problems == 1 { "does not work" } else { "do not work" })]
+    Unfit {
+        /// How many things.
+        problems: usize,
+    },
     /// A file or stream failed.
     #[error("{action}")]
     Io {
@@ -183,7 +189,7 @@ impl Error {
             Self::Translate(error) if error.is_bad_input() => BAD_INPUT,
             Self::Checkpoint(error) if error.is_bad_input() => BAD_INPUT,
             Self::Records(_) | Self::Weights(_) | Self::Measure(_) | Self::Report { .. } | Self::Io { .. } => FAILED,
-            Self::Store(_) | Self::Translate(_) | Self::Checkpoint(_) => FAILED,
+            Self::Store(_) | Self::Translate(_) | Self::Checkpoint(_) | Self::Unfit { .. } => FAILED,
         };
         ExitCode::from(code)
     }

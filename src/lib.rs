@@ -4,6 +4,7 @@ pub mod bench;
 pub mod checkpoints;
 pub mod cli;
 pub mod data;
+pub mod doctor;
 pub mod error;
 pub mod evaluate;
 pub mod experiment;

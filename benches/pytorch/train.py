@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 import measure
 from baselines import METHODS
-from official import Official
+from official import MODES, tf32
 
 
 def positive(text):
@@ -35,6 +35,8 @@ def arguments():
     parser.add_argument("--max-channels", type=positive, default=512)
     parser.add_argument("--threads", type=positive, default=2)
     parser.add_argument("--device", default="cpu")
+    forms = "eager: as its authors wrote it; eager_f32: without TF32; strong: channels_last, bf16 autocast, compiled"
+    parser.add_argument("--mode", choices=MODES, default="eager", help=f"form of StarGAN v2's iteration; {forms}")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     return parser.parse_args()
 
@@ -44,19 +46,22 @@ def main():
     torch.set_num_threads(args.threads)
     if args.method == "stargan_v2":
         widths = (args.base_channels, args.max_channels)
-        official = Official(args.official, args.image_size, args.batch, args.domains, *widths, args.device)
+        form, precision = MODES[args.mode]
+        tf32(*precision)
+        official = form(args.official, args.image_size, args.batch, args.domains, *widths, args.device)
     else:
         # Official widths, two domains.
         official = METHODS[args.method](args.official, args.image_size, args.batch, args.device)
     on_gpu = args.device.startswith("cuda")
+    # As the official main.py sets it.
+    torch.backends.cudnn.benchmark = True
 
     def iteration():
         official.iteration()
         if on_gpu:
             torch.cuda.synchronize()
 
-    for _ in range(args.warmup):
-        iteration()
+    warmup_seconds = [measure.timed(iteration) for _ in range(args.warmup)]
     memory_start = measure.resident_memory()
     was_reset = measure.reset_peak_memory()
     if on_gpu:
@@ -65,6 +70,8 @@ def main():
     mean, (first, last) = statistics.fmean(seconds), measure.tenth(seconds)
     result = {
         "implementation": f"official code, PyTorch {torch.__version__}",
+        "mode": args.mode if args.method == "stargan_v2" else "eager",
+        "gpu": torch.cuda.get_device_name(args.device) if on_gpu else None,
         "device": args.device,
         "threads": torch.get_num_threads(),
         "image_size": args.image_size,
@@ -81,6 +88,8 @@ def main():
         "images_per_second": args.batch / mean,
         "peak_memory_bytes": torch.cuda.max_memory_allocated() if on_gpu else measure.peak_memory(),
         "peak_memory_of_iterations": on_gpu or was_reset,
+        "reserved_peak_bytes": torch.cuda.max_memory_reserved() if on_gpu else None,
+        "warmup_seconds": sum(warmup_seconds),
         "memory_start_bytes": memory_start,
         "memory_end_bytes": measure.resident_memory(),
     }

@@ -1,11 +1,15 @@
 //! AlexNet, the extractor that needs no download.
 
 use crate::convolution::{Convolution, Geometry};
-use crate::maps::{over_groups, spatial_mean};
+use crate::images::to_signed;
+use crate::maps::{even_groups, over_groups, spatial_mean};
 use crate::weights::{Weights, WeightsBytes};
-use crate::{Error, Result, Rgb8Images};
+use crate::{Error, Result, Rgb8Images, Rgb8Tensor};
 use candle_core::{Device, Tensor};
+use harness_ops::images::{channel_coefficients, look_up, lookup_table, scale_channels, spatial_means};
 use harness_ops::{Pooling, Window, pool2d};
+
+use std::ops::Range;
 
 /// torchvision's AlexNet features (ImageNet) and the LPIPS v0.1 heads; see `weights/LICENCES.md`.
 static BUNDLED: &[u8] = include_bytes!("../weights/lpips_alexnet.safetensors");
@@ -35,6 +39,10 @@ pub struct AlexNet {
     layers: Vec<Convolution>,
     device: Device,
     hash: String,
+    /// The network's input for a pixel of every channel, for images on the device.
+    pixels: Tensor,
+    /// Shift and scale of every channel, for values in [-1, 1] on the device.
+    channels: Tensor,
 }
 
 /// The bundled weights file.
@@ -82,7 +90,10 @@ impl AlexNet {
             })
             .filter_map(Result::transpose)
             .collect::<Result<_>>()?;
-        Ok(Self { layers, device: weights.device().clone(), hash: weights.hash()? })
+        let device = weights.device().clone();
+        let pixels = lookup_table(3, |channel, pixel| (to_signed(pixel) - SHIFT[channel]) / SCALE[channel], &device)?;
+        let channels = channel_coefficients(&SHIFT, &SCALE, &device)?;
+        Ok(Self { layers, device, hash: weights.hash()?, pixels, channels })
     }
 
     /// Hash of the weights, see [`crate::Inception::weights_hash`].
@@ -103,9 +114,17 @@ impl AlexNet {
                 input.extend(values.iter().map(|x| (x - SHIFT[channel]) / SCALE[channel]));
             }
         }
-        let input = Tensor::from_vec(input, (images.len(), 3, height, width), &self.device)?;
+        self.taps_of_input(&Tensor::from_vec(input, (images.len(), 3, height, width), &self.device)?)
+    }
+
+    /// The same for images on the network's device, N×3×height×width in [-1, 1]. Waits for nothing.
+    pub(crate) fn taps_of_tensor(&self, images: &Tensor) -> Result<Vec<Tensor>> {
+        self.taps_of_input(&scale_channels(images, &self.channels, [f32::NEG_INFINITY, f32::INFINITY])?)
+    }
+
+    fn taps_of_input(&self, input: &Tensor) -> Result<Vec<Tensor>> {
         let (first, rest) = self.layers.split_first().expect("invariant: there are five layers");
-        let mut taps = vec![first.forward(&input)?];
+        let mut taps = vec![first.forward(input)?];
         for (index, layer) in rest.iter().enumerate() {
             let last = &taps[index];
             let x = if index < 2 { pool2d(last, HALVING, Pooling::Max)? } else { last.clone() };
@@ -122,6 +141,10 @@ impl AlexNet {
     /// Images smaller than [`AlexNet::LEAST_SIDE`].
     pub fn pooled_conv5(&self, images: &Rgb8Images) -> Result<Vec<f32>> {
         check_size(images.height(), images.width())?;
+        if !self.device.is_cpu() && !images.is_empty() {
+            let features = self.pooled_conv5_of_tensor(&Rgb8Tensor::from_images(images, &self.device)?)?;
+            return Ok(features.flatten_all()?.to_vec1()?);
+        }
         let signed = images.to_signed();
         let (height, width) = (signed.height(), signed.width());
         over_groups(&self.device, signed.len(), images_at_a_time(height, width), |group| {
@@ -130,6 +153,32 @@ impl AlexNet {
             spatial_mean(&taps[taps.len() - 1])
         })
     }
+
+    /// The network's input for images on its device.
+    pub(crate) fn input_of_tensor(&self, images: &Rgb8Tensor) -> Result<Tensor> {
+        Ok(look_up(images.tensor(), &self.pixels)?)
+    }
+
+    /// [`AlexNet::pooled_conv5`] of images on the network's device, N×256 of f32 there. Waits for nothing.
+    ///
+    /// # Errors
+    /// Images smaller than [`AlexNet::LEAST_SIDE`], no images, or the device fails.
+    pub fn pooled_conv5_of_tensor(&self, images: &Rgb8Tensor) -> Result<Tensor> {
+        let (count, height, width) = images.shape();
+        check_size(height, width)?;
+        let of_group = |group: Range<usize>| {
+            let pixels = images.tensor().narrow(0, group.start, group.len())?;
+            let taps = self.taps_of_input(&look_up(&pixels, &self.pixels)?)?;
+            Ok(spatial_means(&taps[taps.len() - 1])?)
+        };
+        let groups = even_groups(count, images_at_a_time_on_device(height, width)).into_iter();
+        Ok(Tensor::cat(&groups.map(of_group).collect::<Result<Vec<_>>>()?, 0)?)
+    }
+}
+
+/// The same for another device than the processor.
+pub(crate) fn images_at_a_time_on_device(height: usize, width: usize) -> usize {
+    ((1 << 24) / (height * width)).max(1)
 }
 
 /// How many images go through the network together: enough to read the weights (10 MB) seldom, few enough for memory
@@ -166,6 +215,15 @@ mod tests {
         let taps = network.taps(&[signed.image(0)], 64, 64).unwrap();
         let shapes: Vec<_> = taps.iter().map(|tap| tap.dims4().unwrap()).collect();
         assert_eq!(shapes, [(1, 64, 15, 15), (1, 192, 7, 7), (1, 384, 3, 3), (1, 256, 3, 3), (1, 256, 3, 3)]);
+    }
+
+    /// What runs on a device, on tensors of the processor.
+    #[test]
+    fn features_of_tensors_are_those_of_images() {
+        let (network, images) = (AlexNet::bundled().unwrap(), images(45));
+        let tensor = Rgb8Tensor::from_images(&images, &Device::Cpu).unwrap();
+        let found = network.pooled_conv5_of_tensor(&tensor).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(found, network.pooled_conv5(&images).unwrap());
     }
 
     #[test]

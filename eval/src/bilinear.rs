@@ -1,17 +1,7 @@
 //! Bilinear interpolation without antialiasing, as `torch.nn.functional.interpolate(mode="bilinear",
 //! align_corners=False)` does it.
 
-/// For every output position: the two input positions and the weight of the second (half-pixel centres).
-fn taps(length: usize, side: usize) -> Vec<(usize, usize, f32)> {
-    let scale = length as f32 / side as f32;
-    (0..side)
-        .map(|at| {
-            let position = (scale * (at as f32 + 0.5) - 0.5).max(0.0);
-            let first = (position as usize).min(length - 1);
-            (first, (first + 1).min(length - 1), position - first as f32)
-        })
-        .collect()
-}
+use harness_ops::resize::{BilinearTap, bilinear_taps};
 
 /// Planes of `from` (height, width), resized to `to` and appended to `out`.
 pub(crate) fn resize_bilinear(planes: &[f32], from: (usize, usize), to: (usize, usize), out: &mut Vec<f32>) {
@@ -19,11 +9,11 @@ pub(crate) fn resize_bilinear(planes: &[f32], from: (usize, usize), to: (usize, 
         out.extend_from_slice(planes);
         return;
     }
-    let (rows, columns) = (taps(from.0, to.0), taps(from.1, to.1));
+    let (rows, columns) = (bilinear_taps(from.0, to.0), bilinear_taps(from.1, to.1));
     for plane in planes.chunks_exact(from.0 * from.1) {
-        for &(top, bottom, down) in &rows {
+        for &BilinearTap { low: top, high: bottom, weight: down } in &rows {
             let (top, bottom) = (&plane[top * from.1..][..from.1], &plane[bottom * from.1..][..from.1]);
-            out.extend(columns.iter().map(|&(left, right, along)| {
+            out.extend(columns.iter().map(|&BilinearTap { low: left, high: right, weight: along }| {
                 let above = (1.0 - along) * top[left] + along * top[right];
                 let below = (1.0 - along) * bottom[left] + along * bottom[right];
                 (1.0 - down) * above + down * below

@@ -231,6 +231,9 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
+    /// Threads cannot be started.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// Features cannot be kept.
     #[error("cannot write the feature cache {file}: {source}")]
     CacheUnwritable {

@@ -1,7 +1,7 @@
 //! A network, the way from images to it, and the names of what is computed from its features.
 
-use crate::{AlexNet, Inception, Preprocessing, Protocol, Result, Rgb8Images, Tap};
-use candle_core::Device;
+use crate::{AlexNet, Inception, Preprocessing, Protocol, Result, Rgb8Images, Rgb8Tensor, Tap};
+use candle_core::{Device, Tensor};
 
 /// A quantity computed from two sets of features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,6 +71,14 @@ impl Extractor {
     /// Whether the network is AlexNet, which needs no download.
     pub fn is_alexnet(&self) -> bool {
         matches!(self.0, Network::AlexNet(_))
+    }
+
+    /// Name of the way from images to features: `alexnet`, or that of the preprocessing.
+    pub fn recipe(&self) -> &'static str {
+        match &self.0 {
+            Network::AlexNet(_) => "alexnet",
+            Network::Inception { preprocessing, .. } => preprocessing.id(),
+        }
     }
 
     /// What to know about the weights.
@@ -149,6 +157,39 @@ impl Extractor {
     /// Images too small for AlexNet, or without pixels.
     pub fn features(&self, images: &Rgb8Images) -> Result<Vec<f32>> {
         self.features_of_each(std::slice::from_ref(images))
+    }
+
+    /// Features of images on the extractor's device, N×dimension of f32 there. Waits for nothing.
+    ///
+    /// # Errors
+    /// As [`Extractor::features`], or there are no images, or the device fails.
+    pub fn features_of_tensor(&self, images: &Rgb8Tensor) -> Result<Tensor> {
+        match &self.0 {
+            Network::AlexNet(network) => network.pooled_conv5_of_tensor(images),
+            Network::Inception { network, tap, preprocessing } => {
+                network.features_of_tensor(images, *preprocessing, *tap)
+            }
+        }
+    }
+
+    /// What the network takes of images on the extractor's device, N×3×299×299 of f32 for Inception: the recipe without the
+    /// network, which [`Extractor::features_of_tensor`] has within.
+    ///
+    /// # Errors
+    /// Images without pixels, or the device fails.
+    pub fn input_of_tensor(&self, images: &Rgb8Tensor) -> Result<Tensor> {
+        match &self.0 {
+            Network::AlexNet(network) => network.input_of_tensor(images),
+            Network::Inception { network, preprocessing, .. } => network.input_of_tensor(images, *preprocessing),
+        }
+    }
+
+    /// Where the network runs.
+    pub fn device(&self) -> &Device {
+        match &self.0 {
+            Network::AlexNet(network) => network.device(),
+            Network::Inception { network, .. } => network.device(),
+        }
     }
 
     /// Features of the images of several batches, each of a size of its own, in order: N×dimension row-major.

@@ -1,7 +1,8 @@
 //! Sets of images, and their features.
 
 use crate::folder::{Batches, FolderError, FolderImage, OtherFiles, Summary};
-use crate::{Error, Extractor, FeatureCache, ImageFolder, Result, Rgb8Images};
+use crate::{Error, Extractor, FeatureCache, ImageFolder, Result, Rgb8Images, Rgb8Tensor, ahead};
+use harness_ops::images::Readback;
 use image::RgbImage;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
@@ -9,6 +10,9 @@ use std::ops::ControlFlow;
 /// Images that go through a network together: enough to keep all threads busy, few enough for memory where images are
 /// large.
 const AT_A_TIME: usize = 32;
+
+/// The same for another device than the processor.
+const AT_A_TIME_ON_DEVICE: usize = 128;
 
 /// Images that are measured together. They may differ in size.
 pub trait ImageSet: Sync {
@@ -45,7 +49,7 @@ pub trait ImageSet: Sync {
 }
 
 /// The images of a set in order, in batches.
-pub trait ImageBatches {
+pub trait ImageBatches: Send {
     /// The next images with their positions in the set; nothing at the end.
     ///
     /// # Errors
@@ -177,23 +181,79 @@ pub fn features_of(
     if let Some(rows) = known.filter(|rows| rows.len() == images.len() * extractor.dimension()) {
         return Ok(Taken { rows, kept: (0..images.len()).collect(), warnings: images.warnings() });
     }
-    let (mut rows, mut kept) = (Vec::new(), Vec::with_capacity(images.len()));
-    let mut batches = images.batches(AT_A_TIME);
-    while let Some(batch) = batches.next_batch()? {
-        let (indices, decoded): (Vec<usize>, Vec<RgbImage>) = batch.into_iter().unzip();
-        let alike = decoded.chunk_by(|a, b| a.dimensions() == b.dimensions());
-        let batches = alike.map(Rgb8Images::from_images).collect::<Result<Vec<_>>>()?;
-        rows.extend(extractor.features_of_each(&batches)?);
-        kept.extend(indices);
-        if progress(kept.len(), images.len()).is_break() {
-            return Err(Error::Stopped);
-        }
-    }
+    let on_processor = extractor.device().is_cpu();
+    let mut batches = images.batches(if on_processor { AT_A_TIME } else { AT_A_TIME_ON_DEVICE });
+    let mut stop = |done: usize| match progress(done, images.len()) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Stopped),
+    };
+    let (rows, kept) = if on_processor {
+        on_the_processor(batches.as_mut(), extractor, &mut stop)?
+    } else {
+        on_its_device(batches.as_mut(), extractor, &mut stop)?
+    };
     let seen = batches.warnings();
     if let Some((cache, key)) = cache.filter(|_| seen.is_empty()) {
         cache.write(&key, extractor.dimension(), &rows)?;
     }
     Ok(Taken { rows, kept, warnings: images.warnings().into_iter().chain(seen).collect() })
+}
+
+/// Rows of features, and the positions of the images they belong to.
+type Rows = (Vec<f32>, Vec<usize>);
+
+fn on_the_processor(
+    batches: &mut dyn ImageBatches,
+    extractor: &Extractor,
+    progress: &mut dyn FnMut(usize) -> Result<()>,
+) -> Result<Rows> {
+    let (mut rows, mut kept) = (Vec::new(), Vec::new());
+    while let Some(batch) = batches.next_batch()? {
+        let (indices, alike) = of_equal_sizes(batch)?;
+        rows.extend(extractor.features_of_each(&alike)?);
+        kept.extend(indices);
+        progress(kept.len())?;
+    }
+    Ok((rows, kept))
+}
+
+/// Images are decoded on other threads, and the features of a batch are read when the device has the next one.
+fn on_its_device(
+    batches: &mut dyn ImageBatches,
+    extractor: &Extractor,
+    progress: &mut dyn FnMut(usize) -> Result<()>,
+) -> Result<Rows> {
+    let decode = || batches.next_batch().and_then(|batch| batch.map(of_equal_sizes).transpose()).transpose();
+    ahead(decode, |next| {
+        let (mut rows, mut kept) = (Vec::new(), Vec::new());
+        let mut finish = |(reading, indices): (Readback, Vec<usize>)| {
+            for features in reading.finish()? {
+                rows.extend(features.flatten_all()?.to_vec1::<f32>()?);
+            }
+            kept.extend(indices);
+            progress(kept.len())
+        };
+        let mut under_way = None;
+        while let Some(batch) = next() {
+            let (indices, alike) = batch?;
+            let features = |images: &Rgb8Images| {
+                extractor.features_of_tensor(&Rgb8Tensor::from_images(images, extractor.device())?)
+            };
+            let reading = Readback::begin(alike.iter().map(features).collect::<Result<_>>()?)?;
+            if let Some(earlier) = under_way.replace((reading, indices)) {
+                finish(earlier)?;
+            }
+        }
+        under_way.map(&mut finish).transpose()?;
+        Ok((rows, kept))
+    })?
+}
+
+/// Positions of images, and the images in batches of one size.
+fn of_equal_sizes(batch: Vec<(usize, RgbImage)>) -> Result<(Vec<usize>, Vec<Rgb8Images>)> {
+    let (indices, decoded): (Vec<usize>, Vec<RgbImage>) = batch.into_iter().unzip();
+    let alike = decoded.chunk_by(|a, b| a.dimensions() == b.dimensions());
+    Ok((indices, alike.map(Rgb8Images::from_images).collect::<Result<_>>()?))
 }
 
 /// Features of all images of a set, if the cache has them.
@@ -224,6 +284,32 @@ mod tests {
         }
         let options = FolderOptions { on_undecodable: OnUndecodable::Skip, ..FolderOptions::default() };
         ImageFolder::open(place, &options).unwrap()
+    }
+
+    /// What runs for another device, on the processor.
+    #[test]
+    fn decoding_beside_the_network_changes_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let images = folder(place.path(), &[40, 33, 33, 50, 50, 40, 40]);
+        let extractor = Extractor::alexnet(&candle_core::Device::Cpu).unwrap();
+        let mut calls = Vec::new();
+        let mut batches = ImageSet::batches(&images, 2);
+        let mut progress = |done| {
+            calls.push(done);
+            Ok(())
+        };
+        let (rows, kept) = on_its_device(batches.as_mut(), &extractor, &mut progress).unwrap();
+        assert_eq!(
+            (rows, &kept[..], calls),
+            (take(&images, None).0.rows, &[0, 1, 2, 3, 4, 5, 6][..], vec![2, 4, 6, 7])
+        );
+        let mut batches = ImageSet::batches(&images, 2);
+        let mut stop = |_| Err(Error::Stopped);
+        assert!(matches!(on_its_device(batches.as_mut(), &extractor, &mut stop), Err(Error::Stopped)));
+        std::fs::write(place.path().join("5.png"), b"no image").unwrap();
+        let images = ImageFolder::open(place.path(), &FolderOptions::default()).unwrap();
+        let mut batches = ImageSet::batches(&images, 2);
+        assert!(matches!(on_its_device(batches.as_mut(), &extractor, &mut |_| Ok(())), Err(Error::Folder(_))));
     }
 
     fn take(images: &dyn ImageSet, cache: Option<&FeatureCache>) -> (Taken, usize) {

@@ -11,8 +11,9 @@
 //! # }
 //! ```
 
-use crate::{Error, Result};
+use crate::{Error, Result, SignedTensor};
 use candle_core::{DType, Device, Tensor};
+use harness_ops::images::to_byte;
 use image::RgbImage;
 
 /// N images of 3×height×width in row-major order.
@@ -109,10 +110,17 @@ impl SignedImages {
         Batch::from_tensor(tensor).map(Self)
     }
 
-    /// The pixels that saving as PNG would store: (x + 1) / 2, clamped to [0, 1], × 255, + 0.5, rounded down (official
-    /// StarGAN v2 code, `denormalize` and torchvision's `save_image`).
+    /// The pixels that saving as PNG would store ([`to_byte`]).
     pub fn quantize(&self) -> Rgb8Images {
-        Rgb8Images(self.0.map(|x| (((x + 1.0) / 2.0).clamp(0.0, 1.0) * 255.0 + 0.5) as u8))
+        Rgb8Images(self.0.map(to_byte))
+    }
+
+    /// The same images on `device`.
+    ///
+    /// # Errors
+    /// There are none, or the device fails.
+    pub fn to_device(&self, device: &Device) -> Result<SignedTensor> {
+        SignedTensor::new(&Tensor::from_slice(&self.0.data, (self.len(), 3, self.height(), self.width()), device)?)
     }
 }
 
@@ -166,6 +174,17 @@ impl Rgb8Images {
         Ok(Self(Batch { count: images.len(), height: height as usize, width: width as usize, data }))
     }
 
+    /// Pixels of all images, N×3×height×width in row-major order.
+    pub(crate) fn pixels(&self) -> &[u8] {
+        &self.0.data
+    }
+
+    /// N images of 3×height×width from their pixels in row-major order.
+    pub(crate) fn from_pixels(data: Vec<u8>, [count, height, width]: [usize; 3]) -> Self {
+        debug_assert_eq!(data.len(), count * 3 * height * width);
+        Self(Batch { count, height, width, data })
+    }
+
     /// The images of several batches of one size, one after another.
     ///
     /// # Errors
@@ -195,13 +214,23 @@ impl Rgb8Images {
 
     /// The same images in [0, 1]: x / 255 (torchvision's `ToTensor`).
     pub fn to_unit(&self) -> UnitImages {
-        UnitImages(self.0.map(|x| f32::from(x) / 255.0))
+        UnitImages(self.0.map(to_unit))
     }
 
     /// The same images in [-1, 1]: (x / 255 - 0.5) / 0.5 (torchvision's `ToTensor` and `Normalize`).
     pub fn to_signed(&self) -> SignedImages {
-        SignedImages(self.0.map(|x| (f32::from(x) / 255.0 - 0.5) / 0.5))
+        SignedImages(self.0.map(to_signed))
     }
+}
+
+/// A pixel in [0, 1] (torchvision's `ToTensor`).
+pub(crate) fn to_unit(pixel: u8) -> f32 {
+    f32::from(pixel) / 255.0
+}
+
+/// A pixel in [-1, 1] (torchvision's `ToTensor` and `Normalize`).
+pub(crate) fn to_signed(pixel: u8) -> f32 {
+    (to_unit(pixel) - 0.5) / 0.5
 }
 
 #[cfg(test)]

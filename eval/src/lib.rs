@@ -19,12 +19,15 @@
 //!
 //! Extractors run on the processor, or on the device that they were loaded on. On the processor they are parallel over
 //! groups of images, and independent of the number of threads and of the groups: the numbers of one image are summed in an order that nothing beside the image has a part in, and images are
-//! combined in their given order.
+//! combined in their given order. On another device, images are prepared there as well, to the same bits as on the
+//! processor, and what [`SignedTensor`] and [`Rgb8Tensor`] hold never leaves it.
 
+mod ahead;
 mod alexnet;
 mod bilinear;
 mod convolution;
 pub mod decode;
+mod device_images;
 mod error;
 mod extractor;
 mod feature_cache;
@@ -38,7 +41,9 @@ mod metrics;
 mod protocol;
 mod weights;
 
+pub use ahead::ahead;
 pub use alexnet::AlexNet;
+pub use device_images::{Rgb8Tensor, SignedTensor};
 pub use error::{Error, Result};
 pub use extractor::{Extractor, FeatureMetric};
 pub use feature_cache::FeatureCache;

@@ -1,14 +1,14 @@
 //! LPIPS (Zhang et al. 2018), version 0.1 with AlexNet, as distance and as diversity.
 
+mod on_device;
 mod spatial;
-mod sums;
 
 use crate::alexnet::{self, AlexNet, check_size, images_at_a_time};
 use crate::maps::{Maps, over_groups};
 use crate::weights::{BatchNormalization, TensorSpec, Weights, tensors_taken};
 use crate::{Error, Protocol, Result, SignedImages};
-use candle_core::Device;
-use sums::Sums;
+use candle_core::{Device, Tensor};
+use harness_ops::images::{PairSums, UnitLength};
 
 /// How a feature vector is brought to unit length at every position. Epsilon is 1e-10 in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +28,10 @@ impl Normalization {
         }
     }
 
-    fn scale(self, sum_of_squares: f32) -> f32 {
-        const EPSILON: f32 = 1e-10;
+    fn unit_length(self) -> UnitLength {
         match self {
-            Normalization::StarganV2 => (sum_of_squares + EPSILON).sqrt().recip(),
-            Normalization::Lpips => (sum_of_squares.sqrt() + EPSILON).recip(),
+            Normalization::StarganV2 => UnitLength::EpsilonInside,
+            Normalization::Lpips => UnitLength::EpsilonOutside,
         }
     }
 }
@@ -52,6 +51,8 @@ pub struct Lpips {
     network: AlexNet,
     /// Weight of every channel of the five taps.
     heads: Vec<Vec<f32>>,
+    /// The same where the network runs.
+    heads_on_device: Vec<Tensor>,
     normalization: Normalization,
 }
 
@@ -64,8 +65,8 @@ impl Lpips {
         Self::bundled_on(normalization, &Device::Cpu)
     }
 
-    /// LPIPS with the bundled weights. The network runs on `device`; distances between its features are summed on the
-    /// processor in double precision.
+    /// LPIPS with the bundled weights. The network runs on `device`. Sums over pairs are in double precision: on another
+    /// device than the processor, [`Lpips::diversity_of_sources`] and [`Lpips::distances`] make them there.
     ///
     /// # Errors
     /// The bundled file is damaged, or the device fails.
@@ -75,7 +76,9 @@ impl Lpips {
         let network = AlexNet::new(&mut weights)?;
         let heads = heads(&mut weights)?;
         weights.end_required()?;
-        Ok(Self { network, heads, normalization })
+        let on_device = |head: &Vec<f32>| Tensor::from_slice(head, head.len(), device);
+        let heads_on_device = heads.iter().map(on_device).collect::<candle_core::Result<_>>()?;
+        Ok(Self { network, heads, heads_on_device, normalization })
     }
 
     /// The tensors of the weights file: those of AlexNet, then those of the linear heads.
@@ -136,11 +139,7 @@ impl Lpips {
             let (area, image_len) = (maps.area(), maps.image_len());
             let mut scale = vec![0.0f32; area];
             for image in maps.data.chunks_exact_mut(image_len) {
-                scale.fill(0.0);
-                for channel in image.chunks_exact(area) {
-                    scale.iter_mut().zip(channel).for_each(|(sum, x)| *sum += x * x);
-                }
-                scale.iter_mut().for_each(|sum| *sum = self.normalization.scale(*sum));
+                self.normalization.unit_length().scales(image, &mut scale);
                 for channel in image.chunks_exact_mut(area) {
                     channel.iter_mut().zip(&scale).for_each(|(x, scale)| *x *= scale);
                 }
@@ -165,6 +164,9 @@ impl Lpips {
         }
         let (count, height, width) = shape(left);
         check_size(height, width)?;
+        if !self.network.device().is_cpu() {
+            return self.diversity_of_sources(&[left.clone(), right.clone()]);
+        }
         over_groups(self.network.device(), count, images_at_a_time(height, width) / 2, |group| {
             let together: Vec<&[f32]> =
                 group.clone().flat_map(|index| [left.image(index), right.image(index)]).collect();
@@ -187,7 +189,7 @@ impl Lpips {
             let Some((first, others)) = images.split_first() else { return 0.0 };
             let area = first.0[k].area();
             let others: Vec<&[f32]> = others.iter().map(|(taps, index)| taps[k].image(*index)).collect();
-            let (first, mut sums) = (first.0[k].image(first.1), Sums::new(area));
+            let (first, mut sums) = (first.0[k].image(first.1), PairSums::new(area));
             let channels = head.iter().enumerate().map(|(channel, &w)| {
                 let at = channel * area..(channel + 1) * area;
                 f64::from(w) * sums.squared_distances(&first[at.clone()], others.iter().map(|other| &other[at.clone()]))
@@ -225,9 +227,14 @@ impl Lpips {
         }
         let (count, height, width) = expected;
         check_size(height, width)?;
+        let device = self.network.device();
+        if !device.is_cpu() {
+            let moved = outputs.iter().map(|images| images.to_device(device)).collect::<Result<Vec<_>>>()?;
+            return Self::diversities_of_parts(&self.diversity_parts(&moved)?, outputs.len());
+        }
         let pairs = outputs.len() * (outputs.len() - 1) / 2;
         let sources_at_a_time = images_at_a_time(height, width) / outputs.len();
-        over_groups(self.network.device(), count, sources_at_a_time, |group| {
+        over_groups(device, count, sources_at_a_time, |group| {
             let together: Vec<&[f32]> =
                 group.clone().flat_map(|index| outputs.iter().map(move |images| images.image(index))).collect();
             let taps = self.normalized_taps(&together, height, width)?;
@@ -285,6 +292,24 @@ mod tests {
         for (source, found) in sources.into_iter().enumerate() {
             let outputs: Vec<_> = features.iter().map(|output| output[source].clone()).collect();
             assert_eq!(Some(found), lpips.mean_over_pairs(&outputs), "source {source}");
+        }
+    }
+
+    /// What runs on a device, on tensors of the processor: the same features, and sums in another order.
+    #[test]
+    fn parts_make_the_same_diversity() {
+        for normalization in [Normalization::StarganV2, Normalization::Lpips] {
+            let lpips = Lpips::bundled(normalization).unwrap();
+            let outputs: Vec<_> = (0..3).map(|salt| images(4, salt)).collect();
+            let moved: Vec<_> = outputs.iter().map(|images| images.to_device(&Device::Cpu).unwrap()).collect();
+            let parts = lpips.diversity_parts(&moved).unwrap();
+            let found = Lpips::diversities_of_parts(&parts, 3).unwrap();
+            let expected = lpips.diversity_of_sources(&outputs).unwrap();
+            assert_eq!(found.len(), 4);
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() < 1e-12 && expected > 0.01, "{found} {expected}");
+            }
+            assert!(matches!(lpips.diversity_parts(&moved[..1]), Err(Error::NoPairs { .. })));
         }
     }
 

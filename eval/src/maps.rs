@@ -75,7 +75,15 @@ pub(crate) fn over_groups<T: Send>(
 /// Cuts `0..count` into ranges of at most `most`, as equal as possible, and into one for every thread where there are
 /// enough. Features of an image do not depend on the images beside it, so neither do results on the cuts.
 fn groups(count: usize, most: usize) -> Vec<Range<usize>> {
-    let groups = count.div_ceil(most.max(1)).max(rayon::current_num_threads().min(count));
+    cut(count, count.div_ceil(most.max(1)).max(rayon::current_num_threads().min(count)))
+}
+
+/// Cuts `0..count` into ranges of at most `most`, as equal as possible: a device then sees few different sizes.
+pub(crate) fn even_groups(count: usize, most: usize) -> Vec<Range<usize>> {
+    cut(count, count.div_ceil(most.max(1)))
+}
+
+fn cut(count: usize, groups: usize) -> Vec<Range<usize>> {
     (0..groups).map(|group| count * group / groups..count * (group + 1) / groups).collect()
 }
 

@@ -37,7 +37,8 @@ mod tests {
     #[test]
     fn rounds_to_the_nearest_and_brings_the_gradient_back() {
         // 1 + 2^-8 lies halfway between 1 and the next number of bf16.
-        let x = Variable::leaf(Tensor::new(&[1.0f32, 1.003_906_25, 1.005_859_375, -3.0], &Device::Cpu).unwrap());
+        let x =
+            Variable::leaf(Tensor::new(&[1.0f32, 1.0 + 1.0 / 256.0, 1.0 + 1.5 / 256.0, -3.0], &Device::Cpu).unwrap());
         let y = cast(&x, DType::BF16).unwrap();
         assert_eq!(y.dtype(), DType::BF16);
         let wide = cast(&y, DType::F32).unwrap();

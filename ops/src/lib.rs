@@ -14,12 +14,16 @@ mod cast;
 mod conv;
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(any(feature = "cuda", test))]
+pub mod cuda_libraries;
+pub mod device;
 mod element;
 mod elementwise;
 mod error;
 pub mod flop;
 mod graph;
 mod high_pass;
+pub mod images;
 mod interpolate;
 mod kernel;
 mod launch;
@@ -63,4 +67,5 @@ pub use pool::{Pooling, Window, pool2d};
 pub use precision::Precision;
 pub use reduction::{expand_from, mean_all, sum_all, sum_per_sample, sum_to};
 pub use scale::{avg_pool2, upsample_nearest2};
+pub use simd::instruction_set;
 pub use windows::{avg_pool3, reflection_pad2d};

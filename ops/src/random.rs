@@ -68,7 +68,7 @@ impl Key {
                 values.iter_mut().for_each(|value| *value = stream.normal());
             },
         );
-        Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
+        crate::device::upload(&Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?, device)
     }
 }
 

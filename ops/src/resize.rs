@@ -8,12 +8,16 @@
 //! more than the width (python-pillow/Pillow#9549), which changes single levels there; square images resized to squares
 //! are the same. One image is resized on one thread: callers have many images and parallelise over them.
 
+mod bilinear;
 mod coefficients;
 mod plane;
 mod rgb8;
 
+pub use bilinear::{BilinearTap, bilinear_taps};
 pub use coefficients::Filter;
+pub(crate) use coefficients::{Taps, taps};
 pub use plane::{Plane, resize_plane};
+pub(crate) use rgb8::{ROUNDING, fixed_point, to_u8};
 pub use rgb8::{Rgb8, SourceBox, crop_resize, resize};
 
 /// What can be wrong with the arguments of a resize.

@@ -8,8 +8,21 @@ mod transpose;
 use crate::element::Element;
 pub(crate) use tile::{Operand, Shape};
 pub(crate) use transpose::transpose;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::Level;
 #[cfg(all(test, target_arch = "x86_64"))]
-pub(crate) use x86::{Level, limited};
+pub(crate) use x86::limited;
+
+/// The instruction set that the operations use on this processor, for people: `AVX-512`, `AVX2 and FMA`, or `portable`.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    match x86::level() {
+        Level::Avx512 => return "AVX-512",
+        Level::Avx2 => return "AVX2 and FMA",
+        Level::Baseline => {}
+    }
+    "portable"
+}
 
 /// A register of scalars.
 ///

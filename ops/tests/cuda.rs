@@ -1,8 +1,13 @@
-//! Every operation on a GPU against the processor: values, first and second derivatives, in both precisions.
+//! Every operation on a GPU against the processor: values, first and second derivatives, in all types and
+//! with images in either order.
 #![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used)]
 
+mod gpu;
+
 use candle_core::{DType, Device, Tensor};
+use gpu::gpu;
+use harness_ops::device::{describe, memory, reset_peak_memory, upload};
 use harness_ops::random::Key;
 use harness_ops::{
     Adam, AdamConfig, Conv2dConfig, ConvGeometry, ConvolutionMath, Declaration, Init, Parameters, Pooling, Precision,
@@ -14,15 +19,6 @@ use harness_ops::{
     with_convolution_math,
 };
 use std::collections::HashMap;
-
-/// The first GPU. Where there is none, a test has nothing to do.
-fn gpu() -> Option<Device> {
-    let device = Device::new_cuda(0).ok();
-    if device.is_none() {
-        println!("skipped: no CUDA device");
-    }
-    device
-}
 
 fn random(purpose: &str, shape: &[usize]) -> Tensor {
     Key::new(1, purpose).normal(0, shape, DType::F64, &Device::Cpu).unwrap()
@@ -162,6 +158,73 @@ fn convolutions() {
     check_convolution(&gpu, "transposed", &[random("x", &[2, 3, 5, 5]), random("w", &[3, 4, 4, 4])], &|t| {
         conv_transpose2d(&t[0], &t[1], ConvGeometry::new(2, 1), 0).unwrap()
     });
+}
+
+/// Large tensors go through page-locked buffers that are used again: more of them than there are buffers, of sizes that
+/// grow and shrink, with work behind each copy.
+#[test]
+fn uploads() {
+    let Some(gpu) = gpu() else { return };
+    for round in 0..3usize {
+        let sizes = [1, 16_384, 16_385, 300_000, 20_000, 1 << 20, 17_000, 400_000, 123_457, 30_000];
+        let sent: Vec<Tensor> = sizes
+            .iter()
+            .map(|&n| {
+                let first = (round * 1000 + n % 97) as f32;
+                Tensor::arange(first, first + n as f32, &Device::Cpu).unwrap()
+            })
+            .collect();
+        let sums: Vec<Tensor> = sent.iter().map(|t| (upload(t, &gpu).unwrap() + 1.0).unwrap()).collect();
+        for (sent, sum) in sent.iter().zip(&sums) {
+            assert!(sum.device().is_cuda());
+            assert_eq!(numbers(sum), numbers(&(sent + 1.0).unwrap()), "{} elements", sent.elem_count());
+        }
+    }
+    let image = random("image", &[3, 150, 100]);
+    let turned = image.permute((1, 2, 0)).unwrap();
+    let sent = upload(&turned, &gpu).unwrap();
+    assert_eq!((sent.dims(), numbers(&sent)), (turned.dims(), numbers(&turned)));
+}
+
+#[test]
+fn gradients_are_clipped() {
+    let Some(gpu) = gpu() else { return };
+    let (a, b) = (random("a", &[40, 30]), random("b", &[7]));
+    for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 1e-6)] {
+        for largest in [0.5, 1e6] {
+            let run = |device: &Device| {
+                let leaves: Vec<Variable> =
+                    moved(&[a.clone(), b.clone()], device, dtype).into_iter().map(Variable::leaf).collect();
+                let [a, b] = [0, 1].map(|i: usize| sum_all(&sqr(&leaves[i]).unwrap()).unwrap());
+                let mut gradients = add(&a, &b).unwrap().backward().unwrap();
+                let norm = gradients.clip_norm(largest).unwrap().unwrap();
+                let clipped = leaves.iter().map(|leaf| gradients.get(leaf).unwrap().clone());
+                clipped.chain([norm]).collect::<Vec<Tensor>>()
+            };
+            for (ours, reference) in run(&gpu).iter().zip(run(&Device::Cpu)) {
+                assert!(ours.device().is_cuda());
+                assert_close(&format!("clipped to {largest}, {dtype:?}"), ours, &reference, tolerance);
+            }
+        }
+    }
+}
+
+/// The driver's account of memory follows what is allocated.
+#[test]
+fn memory_is_accounted_for() {
+    let Some(gpu) = gpu() else { return };
+    let about = describe(&gpu).unwrap().unwrap();
+    assert!(!about.name.is_empty() && about.compute_capability.contains('.') && about.memory_bytes > 0, "{about:?}");
+    // A device without a memory pool keeps no account.
+    let Some(before) = memory(&gpu).unwrap() else { return };
+    reset_peak_memory(&gpu).unwrap();
+    let bytes = 64 << 20;
+    drop(Tensor::zeros(bytes, DType::U8, &gpu).unwrap());
+    gpu.synchronize().unwrap();
+    let after = memory(&gpu).unwrap().unwrap();
+    assert!(after.used_peak >= before.used + bytes as u64, "{before:?} {after:?}");
+    assert!(after.used < after.used_peak && after.used_peak <= after.reserved_peak, "{after:?}");
+    assert!(after.taken <= after.total && after.total == about.memory_bytes, "{after:?}");
 }
 
 #[test]

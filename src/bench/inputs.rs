@@ -3,12 +3,14 @@
 use crate::experiment::settings::Draws;
 use crate::methods::{Batch, References};
 use candle_core::{Device, Result, Tensor};
+use harness_ops::device::upload;
 use harness_ops::random::Key;
+use rayon::prelude::*;
 
 /// Images whose values are uniform in [-1, 1], other ones at every iteration. Where domains are mixed, labels are in
 /// balance: image i is of domain i mod `domains` and is to become one of the next domain. Otherwise there are `batch`
 /// images of every domain.
-pub(super) fn random_batch(
+pub(crate) fn random_batch(
     seed: u64,
     iteration: u64,
     draws: Draws,
@@ -17,12 +19,12 @@ pub(super) fn random_batch(
 ) -> Result<Batch> {
     let images = |purpose: &str, count: usize| {
         let key = Key::new(seed, purpose);
-        let mut values = Vec::with_capacity(count * 3 * image_size * image_size);
-        for index in 0..count {
+        let mut values = vec![0f32; count * 3 * image_size * image_size];
+        values.par_chunks_mut(3 * image_size * image_size).enumerate().for_each(|(index, image)| {
             let mut stream = key.stream(iteration, index as u32);
-            values.extend((0..3 * image_size * image_size).map(|_| stream.uniform_in(-1.0, 1.0) as f32));
-        }
-        Tensor::from_vec(values, (count, 3, image_size, image_size), device)
+            image.iter_mut().for_each(|value| *value = stream.uniform_in(-1.0, 1.0) as f32);
+        });
+        upload(&Tensor::from_vec(values, (count, 3, image_size, image_size), &Device::Cpu)?, device)
     };
     match draws {
         Draws::Mixed(_) => {

@@ -1,5 +1,7 @@
 //! What is reported of a measurement.
 
+use crate::experiment::settings::Precision;
+use harness_ops::device::DeviceDescription;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -44,6 +46,8 @@ pub struct TrainFigures {
     pub variant: String,
     /// Where it was computed: `cpu` or `cuda:N`.
     pub device: String,
+    /// What was computed in.
+    pub precision: Precision,
     /// Threads of the pool.
     pub threads: usize,
     /// Side of the images in pixels.
@@ -63,14 +67,17 @@ pub struct TrainFigures {
     pub seconds: Seconds,
     /// Images of a batch over the mean time of an iteration.
     pub images_per_second: f64,
-    /// Largest resident set of the process while iterations were measured; `None` where the system does not tell.
+    /// Most memory that was in use where it was computed while iterations were measured: on the processor the resident
+    /// set of the process, on a GPU its tensors and workspaces. `None` where the system does not tell.
     pub peak_memory_bytes: Option<u64>,
     /// Whether the peak is that of the measured iterations alone, not of the whole process.
     pub peak_memory_of_iterations: bool,
-    /// Resident set before the first measured iteration.
+    /// What was in use before the first measured iteration.
     pub memory_start_bytes: Option<u64>,
-    /// Resident set after the last.
+    /// What was in use after the last.
     pub memory_end_bytes: Option<u64>,
+    /// What there is to say of a GPU; `None` of the processor.
+    pub gpu: Option<GpuFigures>,
     /// Floating-point operations of convolutions and matrix products by their definition, mean over the iterations.
     pub flop_per_iteration: u64,
     /// The same over the mean time.
@@ -81,6 +88,48 @@ pub struct TrainFigures {
     pub executed_flop_per_second: f64,
     /// Floating-point operations per second of a large matrix product, measured after the iterations.
     pub gemm_peak_flop_per_second: f64,
+}
+
+/// What a GPU is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GpuDescription {
+    /// Its maker's name for it.
+    pub name: String,
+    /// For example 9.0.
+    pub compute_capability: String,
+    /// Release of its driver, where the system tells.
+    pub driver: Option<String>,
+    /// Newest version of CUDA that the driver knows.
+    pub driver_cuda: String,
+    /// Its memory.
+    pub total_memory_bytes: u64,
+}
+
+impl From<DeviceDescription> for GpuDescription {
+    fn from(gpu: DeviceDescription) -> Self {
+        let DeviceDescription { name, compute_capability, driver, driver_cuda, memory_bytes } = gpu;
+        Self { name, compute_capability, driver, driver_cuda, total_memory_bytes: memory_bytes }
+    }
+}
+
+/// A GPU, and what only a GPU has.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GpuFigures {
+    /// What it is.
+    #[serde(flatten)]
+    pub description: GpuDescription,
+    /// Times until a step has been handed over to the device, which may not have begun with it.
+    pub host: Seconds,
+    /// Most memory that this process held on the device while iterations were measured, used or not.
+    pub reserved_peak_bytes: Option<u64>,
+    /// What it held before the first measured iteration.
+    pub reserved_start_bytes: Option<u64>,
+    /// What it held after the last.
+    pub reserved_end_bytes: Option<u64>,
+    /// What all processes had taken after the last, contexts and libraries included.
+    pub taken_end_bytes: Option<u64>,
+    /// Largest resident set of the process on the host.
+    pub host_peak_memory_bytes: Option<u64>,
 }
 
 #[cfg(test)]

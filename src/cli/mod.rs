@@ -6,6 +6,7 @@ mod config;
 mod console;
 mod data;
 mod device;
+mod doctor;
 mod eval;
 mod experiment;
 mod logs;
@@ -67,6 +68,8 @@ enum Command {
     /// Get the weights of feature extractors, and hand on those of runs
     #[command(subcommand)]
     Weights(weights::Command),
+    /// Say what this binary can use of this machine: processor, CUDA libraries, GPUs; and what to do where it cannot
+    Doctor(doctor::Args),
     /// Train one planned run (started by `run --jobs`)
     #[command(hide = true)]
     Worker(worker::Args),
@@ -88,6 +91,7 @@ pub fn run() -> Result<(), Error> {
         Command::Eval(command) => eval::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Weights(command) => weights::run(&command),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Worker(args) => worker::run(&args),
     }
 }

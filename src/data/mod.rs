@@ -26,3 +26,4 @@ pub use loader::{LoaderOptions, TrainLoader};
 pub(crate) use scan_cache::user_cache_dir;
 pub use shapes::export::{ShapesExport, make_shapes};
 pub use tensors::{images_to_tensor, load, resized_to_square, tensor_to_images};
+pub(crate) use tensors::{load_pixels, signed};

@@ -26,6 +26,27 @@ pub fn load(
     })
 }
 
+/// The same images as 8-bit pixels, N×3×S×S in row-major order; [`signed`] of each is what [`load`] gives.
+pub(crate) fn load_pixels(
+    dataset: &DataSet,
+    split: Split,
+    domain: usize,
+    indices: &[usize],
+    image_size: usize,
+) -> Result<Vec<u8>, DataError> {
+    let planes = |&index: &usize| -> Result<Vec<u8>, DataError> {
+        let pixels = resized_whole(&*dataset.shared_image(split, domain, index)?, image_size)?;
+        let channel = |channel: usize| pixels.iter().skip(channel).step_by(3).copied();
+        Ok((0..3).flat_map(channel).collect())
+    };
+    Ok(indices.par_iter().map(planes).collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// A pixel in [-1, 1]: (value / 255 − 0.5) / 0.5.
+pub(crate) fn signed(pixel: u8) -> f32 {
+    (f32::from(pixel) / 255.0 - 0.5) / 0.5
+}
+
 /// 8-bit images from an N×3×H×W tensor in [-1, 1] on any device: to [0, 1], then as torchvision's `save_image`,
 /// ×255 + 0.5, clamped to [0, 255] and truncated. NaN becomes 0.
 pub fn tensor_to_images(tensor: &Tensor) -> Result<Vec<RgbImage>, DataError> {
@@ -61,7 +82,7 @@ pub(super) fn resized(image: &RgbImage, source_box: SourceBox, size: usize) -> R
 pub(super) fn fill_planes(pixels: &[u8], size: usize, flip: bool, planes: &mut [f32]) {
     for (channel, plane) in planes.chunks_exact_mut(size * size).enumerate() {
         for (row, out) in pixels.chunks_exact(size * 3).zip(plane.chunks_exact_mut(size)) {
-            let values = row[channel..].iter().step_by(3).map(|&v| (f32::from(v) / 255.0 - 0.5) / 0.5);
+            let values = row[channel..].iter().step_by(3).map(|&v| signed(v));
             if flip {
                 out.iter_mut().rev().zip(values).for_each(|(out, value)| *out = value);
             } else {

@@ -1,27 +1,26 @@
 //! The rows of an evaluation: which metrics of which features, under which protocol ids.
 
-use super::EvaluateError;
 use super::evaluator::{Absent, Evaluator, Pair};
 use super::measures::Measures;
 use super::real_images::RealImages;
 use super::rows::Column;
 use super::task::Task;
 use crate::experiment::settings::{Evaluation, Metric};
-use crate::methods::{Method, Mode};
+use crate::methods::Mode;
 use harness_eval::{Bootstrap, FeatureMetric, FeatureSet};
 use harness_reports::records::EvaluationRow;
 use std::sync::Arc;
 
 impl Evaluator {
-    /// The rows of the tasks of one mode. `real`: features of the training images, per domain and extractor.
+    /// The rows of the tasks of one mode. Not `steady`: see [`Evaluator::is_steady`]. `real`: features of the training images, per domain and extractor.
     pub(super) fn rows(
         &self,
-        method: &dyn Method,
         mode: Mode,
+        steady: bool,
         iteration: u64,
         real: &[Vec<Arc<FeatureSet>>],
         tasks: &[(Pair, Task)],
-    ) -> Result<Vec<EvaluationRow>, EvaluateError> {
+    ) -> Vec<EvaluationRow> {
         let outputs = self.outputs(mode);
         let column = |metric: &str, protocol: String, outputs: usize| Column {
             iteration,
@@ -41,7 +40,6 @@ impl Evaluator {
         let mut rows = Vec::new();
         if let Some(lpips) = &self.lpips {
             let protocol = lpips.diversity_protocol(self.image_size, self.settings.batch_size).to_string();
-            let steady = mode != Mode::Label || self.label_repeats(method)?;
             rows.extend(column("lpips", protocol, outputs).rows(measures.diversity(steady)));
         }
         for (k, extractor) in self.extractors.iter().enumerate() {
@@ -61,7 +59,7 @@ impl Evaluator {
         for Absent { metric, protocol, reason } in &self.missing {
             rows.extend(column(metric, protocol.clone(), outputs).rows(measures.missing(reason)));
         }
-        Ok(rows)
+        rows
     }
 
     /// The Fréchet distances of validation images to training images.

@@ -17,6 +17,9 @@ pub enum EvaluateError {
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
+    /// Threads cannot be started.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// Outputs or numbers cannot be written as files.
     #[error("cannot write {}: {source}", path.display())]
     Write {

@@ -12,7 +12,7 @@ use crate::data::{DataSet, DomainImages, Split, load};
 use crate::experiment::settings::{Evaluation, Metric, RunSpec};
 use crate::methods::{Guidance, Method, Mode};
 use candle_core::{Device, Tensor};
-use harness_eval::{AlexNet, Extractor, FeatureCache, Lpips, Normalization, SignedImages};
+use harness_eval::{AlexNet, Extractor, FeatureCache, ImageSet, Lpips, Normalization, SignedImages};
 use harness_reports::records::EvaluationRow;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -31,11 +31,15 @@ pub struct Evaluator {
     pub(super) image_size: usize,
     pub(super) data: Arc<DataSet>,
     cache: FeatureCache,
-    device: Device,
+    pub(super) device: Device,
     /// `None` where LPIPS is not asked for, or the images are too small for AlexNet.
     pub(super) lpips: Option<Lpips>,
     pub(super) extractors: Vec<Extractor>,
     pub(super) missing: Vec<Absent>,
+    /// Whether images are loaded and distances are taken beside the device's work. Otherwise the processor does one thing
+    /// after another, each with all threads.
+    pub(super) is_ahead: bool,
+    limits: Option<Limits>,
     /// The rows about real images, which depend on no method, once they are known.
     real_rows: OnceLock<Vec<EvaluationRow>>,
 }
@@ -46,6 +50,14 @@ pub(super) struct Absent {
     /// The part of the protocol's id that is known.
     pub protocol: String,
     pub reason: String,
+}
+
+/// What is measured of all that could be.
+pub(crate) struct Limits {
+    /// Ordered pairs of domains, counted from the first.
+    pub tasks: usize,
+    /// Modes, of those that the method has.
+    pub modes: Vec<Mode>,
 }
 
 /// An ordered pair of domains.
@@ -109,8 +121,41 @@ impl Evaluator {
             lpips,
             extractors,
             missing,
+            is_ahead: !device.is_cpu(),
+            limits: None,
             real_rows: OnceLock::new(),
         })
+    }
+
+    /// Measures no more than `limits` say.
+    pub(crate) fn limited(self, limits: Limits) -> Self {
+        Self { limits: Some(limits), ..self }
+    }
+
+    /// Where translations and features are made.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The network of LPIPS, if it is measured.
+    pub(crate) fn lpips(&self) -> Option<&Lpips> {
+        self.lpips.as_ref()
+    }
+
+    /// The extractors, with names to tell them apart: `alexnet`, or the recipe.
+    pub(crate) fn named_extractors(&self) -> impl Iterator<Item = (&'static str, &Extractor)> {
+        self.extractors.iter().map(|extractor| (extractor.recipe(), extractor))
+    }
+
+    /// The first batch of sources of the first domain.
+    pub(crate) fn first_batch(&self) -> Result<Tensor, EvaluateError> {
+        let sources = self.sources(0);
+        self.load(0, &sources[..sources.len().min(self.settings.batch_size)])
+    }
+
+    /// Real images and sources of the first domain.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.reals(0).len(), self.sources(0).len())
     }
 
     /// Evaluates `method` after `iteration` iterations; `progress` is called with the images done and their total
@@ -150,10 +195,10 @@ impl Evaluator {
         let originals: Vec<DomainImages> = originals.map(|domain| self.originals(domain)).collect();
         let cached = |images| Reals::cached(images, &self.extractors, &self.cache);
         let reals = targets.iter().chain(&originals).map(cached).collect::<Result<Vec<_>, _>>()?;
-        let modes = method.modes();
-        let sources: usize = (0..domains).map(|domain| self.sources(domain).len()).sum();
+        let modes = self.modes(method);
+        let sources: usize = self.pairs().iter().map(|pair| self.sources(pair.source).len()).sum();
         let outputs: usize = modes.iter().map(|&mode| self.outputs(mode)).sum();
-        let fakes = sources * domains.saturating_sub(1) * outputs;
+        let fakes = sources * outputs;
         let to_compute: usize = reals.iter().map(Reals::to_compute).sum();
         let mut progress = Progress::new((to_compute + fakes) as u64, progress);
 
@@ -164,12 +209,16 @@ impl Evaluator {
         let original = real.split_off(domains);
         let official = images.map(OfficialFolder::begin).transpose()?;
         let mut rows = Vec::new();
-        for mode in modes {
-            let mut tasks = Vec::new();
-            for pair in self.pairs() {
-                tasks.push((pair, self.translate_task(method, mode, pair, official.as_ref(), &mut progress)?));
+        if self.is_ahead {
+            rows = self.rows_beside(method, iteration, &real, official.as_ref(), &mut progress)?;
+        } else {
+            for mode in modes {
+                let mut tasks = Vec::new();
+                for pair in self.pairs() {
+                    tasks.push((pair, self.translate_task(method, mode, pair, official.as_ref(), &mut progress)?));
+                }
+                rows.extend(self.rows(mode, self.is_steady(method, mode)?, iteration, &real, &tasks));
             }
-            rows.extend(self.rows(method, mode, iteration, &real, &tasks)?);
         }
         if let Some(official) = official {
             official.finish(&rows)?;
@@ -232,7 +281,8 @@ impl Evaluator {
                 continue;
             }
             if let Some(official) = official {
-                official.save(mode.name(), &self.task_name(pair), first, &images)?;
+                let pixels: Vec<_> = images.iter().map(SignedImages::quantize).collect();
+                official.save(mode.name(), &self.task_name(pair), first, &pixels)?;
             }
             task.push(first, &images)?;
         }
@@ -240,8 +290,11 @@ impl Evaluator {
     }
 
     /// Whether translating the same images twice without a code gives the same outputs, bit for bit: only then does
-    /// "one output per source" describe the method.
-    pub(super) fn label_repeats(&self, method: &dyn Method) -> Result<bool, EvaluateError> {
+    /// "one output per source" describe the method. Asked for where LPIPS is.
+    pub(super) fn is_steady(&self, method: &dyn Method, mode: Mode) -> Result<bool, EvaluateError> {
+        if mode != Mode::Label || self.lpips.is_none() {
+            return Ok(true);
+        }
         let Some(&pair) = self.pairs().first() else { return Ok(true) };
         let sources = self.sources(pair.source);
         let x = self.load(pair.source, &sources[..sources.len().min(self.settings.batch_size)])?;
@@ -275,20 +328,27 @@ impl Evaluator {
         subset("evaluation-sources", domain, self.data.len(Split::Val, domain), self.settings.max_sources)
     }
 
-    pub(super) fn outputs(&self, mode: Mode) -> usize {
+    pub(crate) fn outputs(&self, mode: Mode) -> usize {
         match mode {
             Mode::Label => 1,
             Mode::Latent | Mode::Reference => self.settings.outputs,
         }
     }
 
-    fn pairs(&self) -> Vec<Pair> {
+    /// The modes of `method` that are measured.
+    pub(super) fn modes(&self, method: &dyn Method) -> Vec<Mode> {
+        let wanted = |mode: &Mode| self.limits.as_ref().is_none_or(|limits| limits.modes.contains(mode));
+        method.modes().into_iter().filter(wanted).collect()
+    }
+
+    pub(super) fn pairs(&self) -> Vec<Pair> {
         let domains = self.data.domains().len();
         let ordered = (0..domains).flat_map(|source| (0..domains).map(move |target| (source, target)));
         ordered
             .filter(|(source, target)| source != target)
             .enumerate()
             .map(|(task, (source, target))| Pair { task, source, target })
+            .take(self.limits.as_ref().map_or(usize::MAX, |limits| limits.tasks))
             .collect()
     }
 

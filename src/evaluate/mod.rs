@@ -3,6 +3,7 @@
 //! paper).
 
 mod columns;
+mod device_batch;
 mod draws;
 mod error;
 mod evaluator;
@@ -10,6 +11,7 @@ mod inception;
 mod key;
 mod measures;
 mod official_folder;
+mod on_device;
 mod progress;
 mod real_images;
 mod reals;
@@ -20,5 +22,6 @@ mod tests;
 
 pub use error::EvaluateError;
 pub use evaluator::Evaluator;
+pub(crate) use evaluator::Limits;
 pub(crate) use inception::{extractor, weights_file};
 pub use key::evaluation_key;

@@ -1,7 +1,7 @@
 //! Outputs and numbers as files, in the layout of the official code's `eval_dir`.
 
 use super::EvaluateError;
-use harness_eval::{Rgb8Images, SignedImages};
+use harness_eval::Rgb8Images;
 use harness_reports::records::EvaluationRow;
 use image::codecs::png::PngEncoder;
 use rayon::prelude::*;
@@ -33,14 +33,13 @@ impl OfficialFolder {
 
     /// Writes the outputs of some sources: `outputs[j]` holds the j-th output of each, the first being the source at
     /// position `first` of the task.
-    pub fn save(&self, mode: &str, task: &str, first: usize, outputs: &[SignedImages]) -> Result<(), EvaluateError> {
+    pub fn save(&self, mode: &str, task: &str, first: usize, outputs: &[Rgb8Images]) -> Result<(), EvaluateError> {
         let folder = self.fresh.join(mode).join(task);
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
         outputs.par_iter().enumerate().try_for_each(|(output, images)| {
-            let images = images.quantize();
             (0..images.len()).try_for_each(|index| {
                 let file = folder.join(format!("{:04}_{:02}.png", first + index + 1, output + 1));
-                fs::write(&file, png(&images, index)?).map_err(failed(&file))
+                fs::write(&file, png(images, index)?).map_err(failed(&file))
             })
         })
     }
@@ -90,6 +89,7 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> EvaluateError {
 mod tests {
     use super::*;
     use candle_core::{Device, Tensor};
+    use harness_eval::SignedImages;
 
     fn row(metric: &str, protocol: &str, task: &str, outputs: u64, value: Option<f64>) -> EvaluationRow {
         EvaluationRow {
@@ -113,8 +113,9 @@ mod tests {
         let folder = place.path().join("eval");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("old"), "old").unwrap();
-        let images =
-            |value: f32| SignedImages::from_tensor(&Tensor::full(value, (2, 3, 4, 5), &Device::Cpu).unwrap()).unwrap();
+        let images = |value: f32| {
+            SignedImages::from_tensor(&Tensor::full(value, (2, 3, 4, 5), &Device::Cpu).unwrap()).unwrap().quantize()
+        };
         let official = OfficialFolder::begin(&folder).unwrap();
         official.save("latent", "cat2dog", 31, &[images(-1.0), images(0.0)]).unwrap();
         let rows = [

@@ -8,12 +8,12 @@ pub(super) type Measured<T> = Result<T, String>;
 
 /// What is known of the outputs of one task (source and target domain) in one mode.
 pub(super) struct Task<'a> {
-    lpips: Option<&'a Lpips>,
-    extractors: &'a [Extractor],
+    pub(super) lpips: Option<&'a Lpips>,
+    pub(super) extractors: &'a [Extractor],
     /// Mean LPIPS over the pairs of outputs of every source, batch by batch.
-    diversities: Vec<Vec<f64>>,
+    pub(super) diversities: Vec<Vec<f64>>,
     /// Features of all outputs, per extractor, rows in the order of `sources`.
-    features: Vec<Vec<f32>>,
+    pub(super) features: Vec<Vec<f32>>,
     /// The source image of every output, as its position in the task.
     sources: Vec<u32>,
     /// Whether an output is the first of its source.
@@ -58,11 +58,16 @@ impl<'a> Task<'a> {
                 rows.extend(extractor.features(&images)?);
             }
             for (output, images) in outputs.iter().enumerate() {
-                self.sources.extend((0..images.len()).map(|position| (first + position) as u32));
-                self.is_first.extend(std::iter::repeat_n(group == 0 && output == 0, images.len()));
+                self.push_sources(first, images.len(), group == 0 && output == 0);
             }
         }
         Ok(())
+    }
+
+    /// Adds one output of each of `count` sources, the first of which has position `first`.
+    pub(super) fn push_sources(&mut self, first: usize, count: usize, is_first: bool) {
+        self.sources.extend((first..first + count).map(|position| position as u32));
+        self.is_first.extend(std::iter::repeat_n(is_first, count));
     }
 
     /// The unweighted mean over batches of the mean over pairs, as the official code has it, and the influence of every

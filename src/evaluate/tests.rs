@@ -1,5 +1,7 @@
 //! Whole evaluations of small stand-ins for methods on the embedded data set.
 
+mod ahead;
+
 use super::{EvaluateError, Evaluator};
 use crate::data::{DataSet, OpenOptions, Split, load};
 use crate::experiment::settings::{DataSource, Dataset, Evaluation, FidProtocol, Metric, RunSpec, Settings};

@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Numbers in [-1, 1) made from a name: FNV-1a seed, splitmix64 stream.
 pub fn unit(name: &str, n: usize) -> Vec<f64> {
@@ -22,6 +23,35 @@ pub fn unit(name: &str, n: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Where the numbers are compared: the processor, or the GPU that `HARNESS_TEST_DEVICE` names (as `cuda:0`; with one test at a
+/// time, `--test-threads=1`).
+pub fn device() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    let open = || match std::env::var("HARNESS_TEST_DEVICE") {
+        Ok(name) if name != "cpu" => {
+            let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
+            let ordinal = ordinal.unwrap_or_else(|| panic!("HARNESS_TEST_DEVICE={name}: write cpu or cuda:N"));
+            gpu(ordinal)
+        }
+        _ => Device::Cpu,
+    };
+    DEVICE.get_or_init(open).clone()
+}
+
+#[cfg(feature = "cuda")]
+fn gpu(ordinal: usize) -> Device {
+    harness_ops::cuda_libraries::open(ordinal).unwrap_or_else(|error| panic!("cuda:{ordinal}: {error}"))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu(ordinal: usize) -> Device {
+    panic!("cuda:{ordinal}: these tests were built without CUDA")
+}
+
+fn tensor(values: Vec<f64>, shape: &[usize], dtype: DType) -> Tensor {
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap().to_device(&device()).unwrap()
+}
+
 /// The value of the parameter `name` (with its network's prefix).
 pub fn parameter(name: &str, shape: &[usize], dtype: DType) -> Tensor {
     let n: usize = shape.iter().product();
@@ -37,13 +67,13 @@ pub fn parameter(name: &str, shape: &[usize], dtype: DType) -> Tensor {
         }
     };
     let values: Vec<f64> = unit(name, n).into_iter().map(scale).collect();
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    tensor(values, shape, dtype)
 }
 
 /// The input `name` of the given shape.
 pub fn input(name: &str, shape: &[usize], dtype: DType) -> Tensor {
     let values = unit(&format!("input.{name}"), shape.iter().product());
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+    tensor(values, shape, dtype)
 }
 
 /// What is known of a reference tensor.
@@ -59,7 +89,8 @@ impl Described {
     /// How far a tensor lies off: its L2 norm relative to the reference's, and its worst sample relative to the reference's
     /// root mean square.
     pub fn deviation(&self, name: &str, tensor: &Tensor) -> [f64; 2] {
-        let values = tensor.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
+        let values = tensor.flatten_all().unwrap().to_device(&Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+        let values = values.to_vec1::<f64>().unwrap();
         assert_eq!(values.len(), self.n, "{name}: element count");
         let norm = values.iter().map(|v| v * v).sum::<f64>().sqrt();
         let rms = self.l2 / (self.n as f64).sqrt();

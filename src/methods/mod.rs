@@ -11,6 +11,8 @@ pub mod losses;
 pub mod multi_scale;
 pub mod munit;
 pub mod objective;
+#[cfg(test)]
+mod on_cuda;
 pub mod pairs;
 pub mod schedule;
 pub mod stargan;
@@ -19,6 +21,7 @@ mod trained;
 mod truncation;
 
 use candle_core::{Device, Tensor};
+use harness_ops::device::upload;
 use std::collections::HashMap;
 
 pub use build::{BuildError, Frozen, build, build_with};
@@ -116,17 +119,17 @@ impl Batch {
         })
     }
 
-    /// The same on another device.
+    /// The same on another device, which nothing here waits for.
     ///
     /// # Errors
     /// The device fails.
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         let moved = |references: &References| {
             let References { x, x2, y } = references;
-            Result::Ok(References { x: x.to_device(device)?, x2: x2.to_device(device)?, y: y.clone() })
+            Result::Ok(References { x: upload(x, device)?, x2: upload(x2, device)?, y: y.clone() })
         };
         let references = self.references.as_ref().map(moved).transpose()?;
-        Ok(Self { x_src: self.x_src.to_device(device)?, y_src: self.y_src.clone(), references })
+        Ok(Self { x_src: upload(&self.x_src, device)?, y_src: self.y_src.clone(), references })
     }
 }
 

@@ -7,39 +7,41 @@ use std::collections::HashMap;
 
 /// Reads all scalars in one transfer. An infinite or undefined value is an error that names it.
 pub(super) fn read(losses: &Losses, iteration: u64, seen_every: u64) -> Result<Vec<(String, f64)>, TrainError> {
-    if losses.is_empty() {
-        return Ok(Vec::new());
-    }
-    let scalars: Vec<Tensor> = losses
-        .iter()
-        .map(|(_, value)| value.to_dtype(DType::F32)?.reshape(()))
-        .collect::<candle_core::Result<_>>()
-        .map_err(|source| TrainError::step(iteration, source))?;
-    let values = Tensor::stack(&scalars, 0).and_then(|all| all.to_vec1::<f32>());
+    let scalars =
+        losses.iter().map(|(_, value)| value.to_dtype(DType::F32)?.reshape(())).collect::<Result<Vec<_>, _>>();
+    let values = scalars.and_then(|scalars| on_host(&scalars));
     let values = values.map_err(|source| TrainError::step(iteration, source))?;
-    let named: Vec<(String, f64)> =
-        losses.iter().zip(values).map(|((name, _), value)| (name.clone(), f64::from(value))).collect();
+    let named: Vec<(String, f64)> = losses.iter().zip(values).map(|((name, _), value)| (name.clone(), value)).collect();
     match first_not_finite(&named) {
         Some((loss, value)) => Err(TrainError::NotFinite { loss, value, iteration, seen_every }),
         None => Ok(named),
     }
 }
 
-/// The name of a tensor of a checkpoint that holds an infinite or undefined value. (A finite loss can have an infinite
-/// gradient, and what the last update made of the weights shows in no loss yet.)
+/// The name of a tensor of a checkpoint that holds an infinite or undefined value, found in one transfer. (A finite loss
+/// can have an infinite gradient, and what the last update made of the weights shows in no loss yet.)
 pub(super) fn not_finite(state: &HashMap<String, Tensor>, iteration: u64) -> Result<Option<String>, TrainError> {
-    let mut names: Vec<&String> = state.keys().collect();
-    names.sort_unstable();
-    for name in names {
-        let tensor = &state[name];
-        if tensor.dtype().is_float() {
-            let sum = tensor.sum_all().and_then(|sum| sum.to_dtype(DType::F64)?.to_scalar::<f64>());
-            if !sum.map_err(|source| TrainError::step(iteration, source))?.is_finite() {
-                return Ok(Some(name.clone()));
-            }
+    let mut named: Vec<(&String, &Tensor)> = state.iter().filter(|(_, tensor)| tensor.dtype().is_float()).collect();
+    named.sort_unstable_by_key(|(name, _)| *name);
+    let sums = named.iter().map(|(_, tensor)| tensor.sum_all()?.to_dtype(DType::F64)).collect::<Result<Vec<_>, _>>();
+    let sums = sums.and_then(|sums| on_host(&sums)).map_err(|source| TrainError::step(iteration, source))?;
+    let broken = named.iter().zip(sums).find(|(_, sum)| !sum.is_finite());
+    Ok(broken.map(|((name, _), _)| (*name).clone()))
+}
+
+/// The values of scalars of one element type: those on a device all in one transfer.
+fn on_host(scalars: &[Tensor]) -> candle_core::Result<Vec<f64>> {
+    let mut values = vec![0.0; scalars.len()];
+    let (host, device): (Vec<_>, Vec<_>) = scalars.iter().enumerate().partition(|(_, scalar)| scalar.device().is_cpu());
+    for group in [host, device] {
+        let (places, group): (Vec<usize>, Vec<&Tensor>) = group.into_iter().unzip();
+        if group.is_empty() {
+            continue;
         }
+        let read = Tensor::stack(&group, 0)?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        places.into_iter().zip(read).for_each(|(place, value)| values[place] = value);
     }
-    Ok(None)
+    Ok(values)
 }
 
 fn first_not_finite(values: &[(String, f64)]) -> Option<(String, f64)> {

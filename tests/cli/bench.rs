@@ -74,12 +74,56 @@ fn landmarks_are_measured_with_random_weights() {
     assert!((3.0..3.2).contains(&images), "{images}");
 }
 
+/// bf16 is computed on the processor too, to be checked there.
+#[test]
+fn precision_is_a_choice() {
+    let session = Session::new();
+    let bench = format!("bench train {NARROW} --batch 1 --iterations 1 --warmup 0 --format json --precision");
+    for precision in ["f32", "tf32", "bf16"] {
+        assert_eq!(session.json(&format!("{bench} {precision}"))["precision"], precision);
+    }
+    refused(&session, &format!("{bench} f16"), &["--precision f16", "bf16"]);
+    refused(&session, "bench operations --precision f16", &["--precision", "f16", "bf16"]);
+}
+
 #[test]
 fn text_names_the_figures() {
     let text = Session::new().output(&format!("bench train {NARROW} --iterations 1 --warmup 0"));
     for part in ["seconds per iteration", "peak memory", "GFLOP per iteration", "F, 32 px, 3 domains"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+/// Every operation of the networks is timed in every pass, and tells its sizes.
+#[test]
+fn operations_are_measured() {
+    let session = Session::new();
+    let options = "--image-size 32 --batch 1 --narrow 16 --seconds 0 --device cpu --threads 1";
+    let times = session.json(&format!("bench operations {options} --format json"));
+    assert_eq!((&times["device"], &times["gpu"], &times["batch"]), (&"cpu".into(), &Value::Null, &1.into()));
+    let rows = times["operations"].as_array().unwrap();
+    let named = |operation: &str, shape: &str| -> Vec<&Value> {
+        rows.iter().filter(|row| row["operation"] == operation && row["shape"] == shape).collect()
+    };
+    let passes = |operation: &str, shape: &str| -> Vec<&str> {
+        named(operation, shape).iter().map(|row| row["pass"].as_str().unwrap()).collect()
+    };
+    assert_eq!(passes("conv3x3", "3->32@32"), ["forward", "input gradient", "weight gradient"]);
+    assert_eq!(passes("nearest2 + conv3x3", "32->32@16"), ["forward", "input gradient", "weight gradient"]);
+    assert_eq!(passes("adain + leaky relu", "32@32"), ["forward", "backward"]);
+    assert_eq!(times["precision"], "f32");
+    assert_eq!(passes("moving average", "100 x 18750"), ["step"]);
+    let pooled = &named("leaky relu + conv3x3 + avgpool2", "32->32@32")[0]["case"];
+    assert_eq!((&pooled["kind"], &pooled["resampling"]), (&"conv".into(), &"pool".into()));
+    assert_eq!((&pooled["kernel"], &pooled["leaky_relu"]), (&3.into(), &true.into()));
+    for row in rows {
+        let [median, shortest] = ["milliseconds", "milliseconds_min"].map(|key| row[key].as_f64().unwrap());
+        assert!(0.0 < shortest && shortest <= median && row["samples"].as_u64().unwrap() >= 5, "{row}");
+    }
+    let rounded = session.json(&format!("bench operations {options} --only adain --precision bf16 --format json"));
+    assert_eq!((&rounded["precision"], rounded["operations"].as_array().unwrap().len()), (&"bf16".into(), 4));
+    let text = session.output(&format!("bench operations {options} --only avgpool2"));
+    assert!(text.contains("ms, median") && text.contains("conv3x3 + avgpool2") && !text.contains("adain"), "{text}");
 }
 
 #[test]
@@ -113,4 +157,9 @@ fn wrong_input_names_the_option() {
     refused(&session, "bench train --experiment nowhere.toml --variant F", &["nowhere.toml"]);
     refused(&session, "bench train --variant F --set train.image=3", &["--set train.image=3"]);
     refused(&session, "bench train", &["--variant"]);
+    refused(&session, "bench operations --image-size 48", &["--image-size 48", "power of two"]);
+    refused(&session, "bench operations --narrow 3", &["--narrow 3", "power of two"]);
+    refused(&session, "bench operations --seconds nan", &["--seconds"]);
+    refused(&session, "bench operations --batch 0", &["--batch"]);
+    refused(&session, "bench operations --only nothing --seconds 0 --device cpu", &["--only nothing"]);
 }

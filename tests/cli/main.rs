@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod bench_evaluate;
 mod checkpoints;
+mod doctor;
 mod eval;
 mod evaluation;
+mod gpu_script;
 mod high_pass;
 mod input;
 mod listings;

@@ -2,20 +2,24 @@
 
 use super::Preprocessing;
 use super::blocks::{Block, Chain, HALVING, block_a, block_b, block_c, block_d, block_e, stem_64, stem_192};
+use super::device_input::DeviceInputs;
 use super::preprocessing::INPUT_SIDE;
-use crate::maps::{over_groups, spatial_mean};
+use crate::maps::{even_groups, over_groups, spatial_mean};
 use crate::weights::{BatchNormalization, TensorSpec, Weights, WeightsBytes, tensors_taken};
-use crate::{Error, Result, Rgb8Images};
+use crate::{Error, Result, Rgb8Images, Rgb8Tensor};
 use candle_core::{Device, Tensor};
+use harness_ops::images::spatial_means;
 use harness_ops::pool2d;
+use std::ops::Range;
 use std::path::Path;
 
 /// Images that go through the network together on the processor: enough to transform and read the weights (95 MB) seldom,
 /// few enough for the caches (about 15 MB an image).
 const IMAGES_AT_A_TIME: usize = 4;
 
-/// On another device, which needs many images at a time to be busy.
-const IMAGES_AT_A_TIME_ON_DEVICE: usize = 64;
+/// On another device, which needs many images at a time to be busy: the first maps and what is computed from them are some
+/// 20 MB an image.
+const IMAGES_AT_A_TIME_ON_DEVICE: usize = 128;
 
 /// Which of the two networks called Inception. They differ in how they pool and in their weights, and their features
 /// cannot be compared.
@@ -90,6 +94,8 @@ pub struct Inception {
     middle: Vec<Block>,
     /// Mixed_7a to Mixed_7c.
     end: Vec<Block>,
+    /// Recipes for other devices than the processor.
+    inputs: DeviceInputs,
 }
 
 impl Inception {
@@ -161,7 +167,19 @@ impl Inception {
         let complete = [(Tap::Dim192, stem_192.is_some()), (Tap::Dim768, has_middle), (Tap::Dim2048, has_end)];
         taps.extend(complete.iter().take_while(|(_, present)| *present).map(|(tap, _)| *tap));
         let device = weights.device().clone();
-        Ok(Self { file, hash, architecture, is_named: false, device, taps, stem_64, stem_192, middle, end })
+        Ok(Self {
+            file,
+            hash,
+            architecture,
+            is_named: false,
+            device,
+            taps,
+            stem_64,
+            stem_192,
+            middle,
+            end,
+            inputs: DeviceInputs::default(),
+        })
     }
 
     /// Which of the two networks it is.
@@ -187,6 +205,11 @@ impl Inception {
         *self.taps.last().expect("invariant: loading requires the first tap")
     }
 
+    /// Where the network runs.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Hex BLAKE3 of the weights ([`crate::weights_hash`]).
     pub fn weights_hash(&self) -> &str {
         &self.hash
@@ -207,12 +230,38 @@ impl Inception {
     /// # Errors
     /// As [`Inception::features`].
     pub fn features_of_each(&self, batches: &[Rgb8Images], preprocessing: Preprocessing, tap: Tap) -> Result<Vec<f32>> {
+        if !self.device.is_cpu() {
+            let features = |images: &Rgb8Images| {
+                self.features_of_tensor(&Rgb8Tensor::from_images(images, &self.device)?, preprocessing, tap)
+            };
+            // All are asked for before any is read.
+            let filled = batches.iter().filter(|images| !images.is_empty());
+            let features = filled.map(features).collect::<Result<Vec<_>>>()?;
+            let rows = features.iter().map(|rows| rows.flatten_all()?.to_vec1::<f32>());
+            return Ok(rows.collect::<candle_core::Result<Vec<_>>>()?.concat());
+        }
         let images: Vec<(&Rgb8Images, usize)> =
             batches.iter().flat_map(|batch| (0..batch.len()).map(move |index| (batch, index))).collect();
         self.features_of_inputs(images.len(), tap, |index, out| {
             let (batch, index) = images[index];
             preprocessing.apply(batch.image(index), batch.height(), batch.width(), out)
         })
+    }
+
+    /// Feature vectors at `tap` of 8-bit images on the network's device, N×dimension of f32 there. Waits for nothing.
+    ///
+    /// # Errors
+    /// The weights file does not support the tap, there are no images, or the device fails.
+    pub fn features_of_tensor(&self, images: &Rgb8Tensor, preprocessing: Preprocessing, tap: Tap) -> Result<Tensor> {
+        self.check_tap(tap)?;
+        let (count, height, width) = images.shape();
+        let input = self.inputs.get(preprocessing, height, width, &self.device)?;
+        let of_group = |group: Range<usize>| {
+            let pixels = images.tensor().narrow(0, group.start, group.len())?;
+            Ok(spatial_means(&self.until(tap, &input.apply(&pixels)?)?)?)
+        };
+        let groups = even_groups(count, IMAGES_AT_A_TIME_ON_DEVICE).into_iter();
+        Ok(Tensor::cat(&groups.map(of_group).collect::<Result<Vec<_>>>()?, 0)?)
     }
 
     /// Feature vectors at `tap` of N×3×299×299 that is already what the network takes, N×dimension row-major. Values that
@@ -239,19 +288,41 @@ impl Inception {
         tap: Tap,
         prepare: impl Fn(usize, &mut Vec<f32>) -> Result<()> + Sync,
     ) -> Result<Vec<f32>> {
-        if !self.taps.contains(&tap) {
-            return Err(Error::TapUnsupported {
-                file: self.file.clone(),
-                wanted: tap.dimension(),
-                supported: self.taps.iter().map(|tap| tap.dimension()).collect(),
-            });
-        }
+        self.check_tap(tap)?;
         let at_a_time = if self.device.is_cpu() { IMAGES_AT_A_TIME } else { IMAGES_AT_A_TIME_ON_DEVICE };
         over_groups(&self.device, count, at_a_time, |group| {
             let mut input = Vec::with_capacity(group.len() * IMAGE_LEN);
             let shape = (group.len(), 3, INPUT_SIDE, INPUT_SIDE);
             group.into_iter().try_for_each(|index| prepare(index, &mut input))?;
             spatial_mean(&self.until(tap, &Tensor::from_vec(input, shape, &self.device)?)?)
+        })
+    }
+
+    /// The network's input for 8-bit images on its device, N×3×299×299 of f32 there.
+    pub(crate) fn input_of_tensor(&self, images: &Rgb8Tensor, preprocessing: Preprocessing) -> Result<Tensor> {
+        let (count, height, width) = images.shape();
+        if !self.device.is_cpu() {
+            return self.inputs.get(preprocessing, height, width, &self.device)?.apply(images.tensor());
+        }
+        let images = Rgb8Tensor::images_of(images.tensor())?;
+        let values = over_groups(&self.device, count, IMAGES_AT_A_TIME, |group| {
+            let mut input = Vec::with_capacity(group.len() * IMAGE_LEN);
+            group
+                .into_iter()
+                .try_for_each(|index| preprocessing.apply(images.image(index), height, width, &mut input))?;
+            Ok(input)
+        })?;
+        Ok(Tensor::from_vec(values, (count, 3, INPUT_SIDE, INPUT_SIDE), &self.device)?)
+    }
+
+    fn check_tap(&self, tap: Tap) -> Result<()> {
+        if self.taps.contains(&tap) {
+            return Ok(());
+        }
+        Err(Error::TapUnsupported {
+            file: self.file.clone(),
+            wanted: tap.dimension(),
+            supported: self.taps.iter().map(|tap| tap.dimension()).collect(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! From images to the network's input.
 
 use crate::bilinear::resize_bilinear;
+use crate::images::to_unit;
 use crate::{Result, UnitImages};
 use candle_core::{Device, Tensor};
 use harness_ops::resize::{Filter, Plane, Rgb8, resize, resize_plane};
@@ -9,8 +10,8 @@ use harness_ops::resize::{Filter, Plane, Rgb8, resize, resize_plane};
 pub(crate) const INPUT_SIDE: usize = 299;
 
 /// ImageNet's channel means and deviations on the scale of [0, 1].
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
+pub(super) const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+pub(super) const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// A recipe that takes 8-bit images of any size to the network's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,11 +73,11 @@ impl Preprocessing {
                 }
                 for (channel, (mean, deviation)) in MEAN.into_iter().zip(DEVIATION).enumerate() {
                     let values = pixels.iter().skip(channel).step_by(3);
-                    out.extend(values.map(|&x| (f32::from(x) / 255.0 - mean) / deviation));
+                    out.extend(values.map(|&x| (to_unit(x) - mean) / deviation));
                 }
             }
             Preprocessing::PytorchFid => {
-                let unit: Vec<f32> = image.iter().map(|&x| f32::from(x) / 255.0).collect();
+                let unit: Vec<f32> = image.iter().map(|&x| to_unit(x)).collect();
                 resize_signed(&unit, height, width, out);
             }
             Preprocessing::CleanFid => {

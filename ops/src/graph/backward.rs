@@ -2,7 +2,7 @@
 
 use super::variable::{Node, Origin, Variable, without_recording};
 use crate::cast::converted;
-use crate::{Error, Result, add, affine};
+use crate::{Error, Result, add};
 use candle_core::{DType, Tensor};
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -18,28 +18,32 @@ impl Gradients {
         self.0.get(&leaf.node()?.id)
     }
 
-    /// The norm of all gradients together (PyTorch: `clip_grad_norm_` with its norm 2), and, where it exceeds `largest`, all
-    /// of them times `largest` / norm.
+    /// Multiplies all gradients by min(1, `largest` / (norm + 1e-6)), where the norm is that of all of them together
+    /// (PyTorch: `clip_grad_norm_` with its norm 2), and gives that norm from before: a scalar in f64 on their device, which
+    /// nothing here waits for; `None` where there are no gradients.
     ///
     /// # Errors
-    /// The device fails.
-    pub fn clip_norm(&mut self, largest: f64) -> Result<f64> {
+    /// Gradients on different devices, or the device fails.
+    pub fn clip_norm(&mut self, largest: f64) -> Result<Option<Tensor>> {
         // In the order of the leaves: a sum in the order of a hash table would differ from run to run.
         let mut ids: Vec<u64> = self.0.keys().copied().collect();
         ids.sort_unstable();
-        let mut squares = 0.0;
+        let mut squares: Option<Tensor> = None;
         for id in &ids {
-            squares += self.0[id].to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
+            let square = self.0[id].to_dtype(DType::F64)?.sqr()?.sum_all()?;
+            squares = Some(match squares {
+                Some(earlier) => (earlier + square)?,
+                None => square,
+            });
         }
-        let norm = squares.sqrt();
+        let Some(squares) = squares else { return Ok(None) };
+        let norm = squares.sqrt()?;
         // The small number is PyTorch's.
-        let factor = largest / (norm + 1e-6);
-        if factor < 1.0 {
-            for gradient in self.0.values_mut() {
-                *gradient = affine(&Variable::constant(gradient.clone()), factor, 0.0)?.value().clone();
-            }
+        let factor = ((&norm + 1e-6)?.recip()? * largest)?.minimum(1.0)?;
+        for gradient in self.0.values_mut() {
+            *gradient = gradient.broadcast_mul(&factor.to_dtype(gradient.dtype())?)?;
         }
-        Ok(norm)
+        Ok(Some(norm))
     }
 
     /// Adds the gradients of another part of the same objective.

@@ -51,13 +51,13 @@ fn sinc(x: f64) -> f64 {
 }
 
 /// The input positions that one output position is made of, with their weights, whose sum is 1.
-pub(super) struct Taps<W> {
+pub(crate) struct Taps<W> {
     pub first: usize,
     pub weights: Vec<W>,
 }
 
 /// Taps of every output position along one axis; weights are passed through `convert`.
-pub(super) fn taps<W>(input: usize, output: usize, filter: Filter, convert: impl Fn(f64) -> W) -> Vec<Taps<W>> {
+pub(crate) fn taps<W>(input: usize, output: usize, filter: Filter, convert: impl Fn(f64) -> W) -> Vec<Taps<W>> {
     let scale = input as f64 / output as f64;
     let stretch = scale.max(1.0);
     let support = filter.radius() * stretch;

@@ -96,13 +96,17 @@ impl Rows<'_> {
 
 /// Bits after the point of a weight: 32 less 8 for the value and 2 for filters with negative lobes.
 const PRECISION: u32 = 22;
-const ROUNDING: i32 = 1 << (PRECISION - 1);
 
-fn to_u8(sum: i32) -> u8 {
+/// What a sum of weighted values begins with, so that cutting its fraction off rounds it.
+pub(crate) const ROUNDING: i32 = 1 << (PRECISION - 1);
+
+/// The value of a pixel from a sum of values with weights of [`fixed_point`].
+pub(crate) fn to_u8(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-fn fixed_point(weight: f64) -> i32 {
+/// A weight as a whole number.
+pub(crate) fn fixed_point(weight: f64) -> i32 {
     let scaled = weight * f64::from(1 << PRECISION);
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }

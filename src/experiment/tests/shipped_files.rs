@@ -150,6 +150,17 @@ fn the_files_on_disk_load_too() {
     }
 }
 
+/// For GPUs, and not embedded.
+#[test]
+fn animals_of_cifar_are_an_ablation() {
+    let experiment = load(Path::new("experiments/cifar_animals.toml")).expect("right");
+    let options = PlanOptions { profile: Some("short".into()), ..PlanOptions::default() };
+    let plan = experiment.plan(&options).expect("a plan");
+    let variants: Vec<_> = plan.runs.iter().map(|run| run.variant.as_str()).collect();
+    assert_eq!(variants, ["A", "B", "C", "D", "E", "F"]);
+    assert!(plan.runs.iter().all(|run| run.settings.train.image_size == 32 && run.dataset_name == "cifar_animals"));
+}
+
 /// What a value has against a schema, as far as ours go: `$ref`, `anyOf`, `type`, `enum`, `properties`, `items`.
 fn objection(schema: &Value, root: &Value, value: &Value, path: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {

@@ -8,7 +8,7 @@ use crate::experiment::settings::{Drit as Settings, InitScheme, RunSpec};
 use crate::methods::golden::{self, Described};
 use crate::methods::pairs::PairModel;
 use crate::methods::{Guidance, Losses, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use harness_ops::{Declaration, Gradients, Parameters, Variable, Weights};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -62,7 +62,7 @@ fn model(image_size: usize, dtype: DType, change: impl FnOnce(&mut Settings)) ->
     settings.optimizer.beta1 = 0.5;
     settings.optimizer.beta2 = 0.999;
     change(&mut settings.drit);
-    let mut model = Drit::new(&spec(settings), "0-1", dtype, &Device::Cpu).unwrap();
+    let mut model = Drit::new(&spec(settings), "0-1", dtype, &golden::device()).unwrap();
     for network in model.networks_mut() {
         let name = network.name().strip_prefix("0-1.").unwrap().to_string();
         let state = network.parameters().iter().map(|(key, leaf)| {
@@ -89,7 +89,7 @@ fn step_model(case: &StepCase) -> Drit {
 fn images(case: &StepCase, iteration: usize) -> Images {
     let shape = [case.batch, 3, case.img_size, case.img_size];
     let [a, b] = ["a", "b"].map(|letter| golden::input(&format!("{letter}{iteration}"), &shape, DType::F64));
-    Images::new([&a, &b], DType::F64, &Device::Cpu).unwrap()
+    Images::new([&a, &b], DType::F64, &golden::device()).unwrap()
 }
 
 /// The draws of the reference: numbers made from names.
@@ -104,7 +104,7 @@ fn draws(iteration: usize) -> impl Fn(Draw, &[usize]) -> Result<Variable> {
             Draw::CycleAttribute(domain) => format!("eps.recon_{}", letter(domain)),
         };
         let values = golden::unit(&format!("it{iteration}.{name}"), shape.iter().product());
-        Ok(Variable::constant(Tensor::from_vec(values, shape, &Device::Cpu)?))
+        Ok(Variable::constant(Tensor::from_vec(values, shape, &golden::device())?))
     }
 }
 
@@ -262,7 +262,7 @@ fn golden_step_mode_seeking() {
 /// Weights by rule of the official network called `name`, whose names, shapes and count are compared.
 fn official(name: &str, declarations: &[Declaration], case: &ForwardCase) -> Weights {
     let value = |d: &Declaration| Ok(golden::parameter(&format!("{name}.{}", d.name), &d.shape, DType::F64));
-    let parameters = Parameters::from_tensors(declarations, DType::F64, &Device::Cpu, value).unwrap();
+    let parameters = Parameters::from_tensors(declarations, DType::F64, &golden::device(), value).unwrap();
     assert_eq!(parameters.count(), case.parameters[name], "parameters of {name}");
     if let Some(reference) = case.state_dict.get(name) {
         let ours: BTreeMap<String, Vec<usize>> =
@@ -364,7 +364,7 @@ fn fresh(image_size: usize, change: impl FnOnce(&mut Settings)) -> Drit {
     (drit.base_channels, drit.discriminator_channels) = (4, 4);
     (drit.discriminator_layers, drit.discriminator_scales) = (3, 2);
     change(drit);
-    Drit::new(&spec(settings), "0-1", DType::F32, &Device::Cpu).unwrap()
+    Drit::new(&spec(settings), "0-1", DType::F32, &golden::device()).unwrap()
 }
 
 fn batch(name: &str, n: usize, size: usize) -> Tensor {
@@ -376,7 +376,7 @@ fn batch(name: &str, n: usize, size: usize) -> Tensor {
 fn references_are_sampled_one_by_one() {
     let (x, y) = (batch("x", 3, 32), batch("y", 3, 32));
     let attribute = |model: &Drit, rows: &[u32]| {
-        let rows = Tensor::new(rows, &Device::Cpu).unwrap();
+        let rows = Tensor::new(rows, &golden::device()).unwrap();
         let y = y.index_select(&rows, 0).unwrap();
         model.code(1, Guidance::Reference(&y)).unwrap().to_vec2::<f32>().unwrap()
     };

@@ -7,7 +7,7 @@ use crate::methods::golden::{self, Described};
 use crate::methods::pairs::PairModel;
 use crate::methods::trained::Trained;
 use crate::methods::{Batch, Guidance, Mode, build};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use harness_ops::{Declaration, Gradients, Variable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -62,7 +62,7 @@ fn spec(munit: MunitSettings, step_every: u64) -> RunSpec {
 
 /// A model whose weights follow the naming rule of the reference numbers.
 fn model_by_rule(munit: &MunitSettings, step_every: u64, dtype: DType) -> Munit {
-    let model = Munit::new(&spec(munit.clone(), step_every), "0-1", dtype, &Device::Cpu).unwrap();
+    let model = Munit::new(&spec(munit.clone(), step_every), "0-1", dtype, &golden::device()).unwrap();
     for network in model.networks() {
         for (key, leaf) in network.parameters().iter() {
             let value = golden::parameter(&format!("{}.{key}", official_name(network)), leaf.dims(), dtype);
@@ -280,7 +280,7 @@ fn gradient_accumulation() {
 #[test]
 fn initial_weights_are_drawn_as_in_the_official_code() {
     let settings = MunitSettings { base_channels: 16, ..MunitSettings::default() };
-    let model = Munit::new(&spec(settings, 1), "0-1", DType::F64, &Device::Cpu).unwrap();
+    let model = Munit::new(&spec(settings, 1), "0-1", DType::F64, &golden::device()).unwrap();
     let values = |network: &Trained, key: &str| -> Vec<f64> {
         network.parameters().get(key).unwrap().value().flatten_all().unwrap().to_vec1().unwrap()
     };
@@ -311,7 +311,7 @@ fn a_method_of_three_domains() {
     };
     let mut spec = spec(munit, 1000);
     spec.settings.train.image_size = 16;
-    let mut method = build(&spec, 3, &Device::Cpu).unwrap();
+    let mut method = build(&spec, 3, &golden::device()).unwrap();
     assert_eq!((method.modes(), method.latent_dim()), (vec![Mode::Latent, Mode::Reference], 8));
     let x = golden::input("x", &[3, 3, 16, 16], DType::F32);
     let batch = Batch { x_src: x.clone(), y_src: vec![0, 1, 2], references: None };

@@ -8,7 +8,7 @@ use crate::experiment::settings::{Settings, StyleSource};
 use crate::methods::objective::{Objective, differentiate};
 use crate::methods::schedule::learning_rate_factor;
 use crate::methods::{Batch, Losses, Result};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use harness_ops::Gradients;
 
 impl StarganV2 {
@@ -48,7 +48,8 @@ impl StarganV2 {
                 self.record(&mut losses, "G", phase, values);
             }
             if self.settings.loss.lambda_ds > 0.0 {
-                losses.push(("G/lambda_ds".into(), Tensor::new(lambda_ds, &self.device)?));
+                // Known here, so that no device needs to be told.
+                losses.push(("G/lambda_ds".into(), Tensor::new(lambda_ds, &Device::Cpu)?));
             }
         }
         for network in self.networks() {

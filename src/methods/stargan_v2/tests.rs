@@ -2,6 +2,7 @@
 //! differences.
 
 mod high_pass;
+mod precision;
 mod sizes;
 mod stargan;
 
@@ -15,7 +16,7 @@ use crate::methods::domains::Domains;
 use crate::methods::golden::{self, ForwardCase, StepCase};
 use crate::methods::objective::Objective;
 use crate::methods::trained::Trained;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use harness_ops::{Parameters, Variable};
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +26,7 @@ fn spec(settings: Settings) -> RunSpec {
 
 /// A model whose weights and averages follow the naming rule of the reference numbers.
 fn model_by_rule(settings: Settings, domains: usize, dtype: DType) -> StarganV2 {
-    by_rule(StarganV2::new(&spec(settings), domains, dtype, &Device::Cpu).unwrap())
+    by_rule(StarganV2::new(&spec(settings), domains, dtype, &golden::device()).unwrap())
 }
 
 /// The same model with such weights and averages.
@@ -52,7 +53,7 @@ fn landmarks_by_rule(lowered_by: f64, dtype: DType) -> LandmarkNetwork {
         Ok(if declaration.name == "l0.bias" { (value - lowered_by)? } else { value })
     };
     let declarations = LandmarkNetwork::declarations();
-    let parameters = Parameters::from_tensors(declarations, dtype, &Device::Cpu, value).unwrap();
+    let parameters = Parameters::from_tensors(declarations, dtype, &golden::device(), value).unwrap();
     LandmarkNetwork::from_parameters(parameters).unwrap()
 }
 
@@ -61,7 +62,7 @@ fn model_of(case: &StepCase, dtype: DType, change: impl FnOnce(&mut Settings)) -
     let mut settings = settings(case.img_size, case.base_channels, case.max_channels, case.lambda_ds);
     settings.generator.w_hpf = case.w_hpf;
     change(&mut settings);
-    let model = StarganV2::new(&spec(settings), case.num_domains, dtype, &Device::Cpu).unwrap();
+    let model = StarganV2::new(&spec(settings), case.num_domains, dtype, &golden::device()).unwrap();
     by_rule(match case.w_hpf {
         0.0 => model,
         _ => model.with_landmarks(landmarks_by_rule(case.landmark_bias_lowered_by, dtype)),
@@ -267,7 +268,7 @@ fn forward_case(name: &str, case: &ForwardCase, dtype: DType, tolerance: f64) {
     .map(|(network, declarations)| {
         let value =
             |d: &harness_ops::Declaration| Ok(golden::parameter(&format!("{network}.{}", d.name), &d.shape, dtype));
-        let parameters = Parameters::from_tensors(&declarations, dtype, &Device::Cpu, value).unwrap();
+        let parameters = Parameters::from_tensors(&declarations, dtype, &golden::device(), value).unwrap();
         assert_eq!(parameters.count(), case.parameters[network], "{name}: parameters of {network}");
         let ours: BTreeMap<String, Vec<usize>> =
             parameters.iter().map(|(key, leaf)| (key.to_string(), leaf.dims().to_vec())).collect();
@@ -288,7 +289,7 @@ fn forward_case(name: &str, case: &ForwardCase, dtype: DType, tolerance: f64) {
     let masks = (case.w_hpf != 0.0).then(|| FaceMasks { all_parts: mask("mask32"), eyes_and_nose: mask("mask64") });
     let label =
         |offset: u32| (0..case.batch as u32).map(|i| (i + offset) % case.num_domains as u32).collect::<Vec<_>>();
-    let source = Domains::new(&label(0), case.num_domains, dtype, &Device::Cpu).unwrap();
+    let source = Domains::new(&label(0), case.num_domains, dtype, &golden::device()).unwrap();
     let style = mapping_network.forward(f, &code, &label(1)).unwrap();
     let encoded = style_encoder.forward(e, &image("x_ref"), &label(1)).unwrap();
     let generate = |style| generator.forward(g, &image("x_real"), style, masks.as_ref()).unwrap();
@@ -363,9 +364,9 @@ mod penalties {
 
     fn check(network: &Discriminator, penalty: fn(&Variable) -> Result<Variable>) {
         let declarations = network.declarations(InitScheme::Pytorch);
-        let parameters = Parameters::init(&declarations, "discriminator", 3, DType::F64, &Device::Cpu).unwrap();
+        let parameters = Parameters::init(&declarations, "discriminator", 3, DType::F64, &golden::device()).unwrap();
         let x = Variable::constant(golden::input("penalty", &[3, 3, 16, 16], DType::F64));
-        let domains = Domains::new(&[0, 2, 1], 3, DType::F64, &Device::Cpu).unwrap();
+        let domains = Domains::new(&[0, 2, 1], 3, DType::F64, &golden::device()).unwrap();
         let value = |weights: &harness_ops::Weights| {
             let (_, gradient) = network.forward_with_input_gradient(weights, &x, &domains).unwrap();
             penalty(&gradient).unwrap()
@@ -436,7 +437,7 @@ fn official_parameter_counts() {
     // Printed by the official code for CelebA-HQ (2 domains) and AFHQ (3 domains) at 256 px; the generator is the one
     // without high-pass skip.
     let count = |domains| {
-        let model = StarganV2::new(&spec(Settings::default()), domains, DType::F32, &Device::Cpu).unwrap();
+        let model = StarganV2::new(&spec(Settings::default()), domains, DType::F32, &golden::device()).unwrap();
         crate::methods::Method::parameter_counts(&model).into_iter().collect::<HashMap<_, _>>()
     };
     let afhq = count(3);
@@ -450,7 +451,7 @@ fn official_parameter_counts() {
 fn lambda_ds_falls_linearly() {
     let mut settings = settings(16, 4, 8, 2.0);
     settings.loss.ds_iterations = 10;
-    let model = StarganV2::new(&spec(settings), 2, DType::F32, &Device::Cpu).unwrap();
+    let model = StarganV2::new(&spec(settings), 2, DType::F32, &golden::device()).unwrap();
     let values: Vec<f64> = [0, 5, 10, 20].into_iter().map(|i| model.lambda_ds(i)).collect();
     assert_eq!(values, [2.0, 1.0, 0.0, 0.0]);
 }

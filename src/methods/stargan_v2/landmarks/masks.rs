@@ -15,9 +15,10 @@
 //! Step 8 sets NaN (of an overflowing network) to 0 in the first mask. The official code means to do the same in the
 //! second one but looks for NaN in the first, already cleaned; the second keeps its NaN here too.
 
+use super::device_masks;
 use super::network::LANDMARKS;
 use crate::methods::Result;
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use harness_ops::{Error, interpolate_bilinear};
 use rayon::prelude::*;
 
@@ -25,13 +26,13 @@ use rayon::prelude::*;
 pub const MASK_SIZE: usize = 256;
 
 /// Pixels of a mask.
-const PLANE: usize = MASK_SIZE * MASK_SIZE;
+pub(super) const PLANE: usize = MASK_SIZE * MASK_SIZE;
 
 /// Heat values below are noise.
-const THRESHOLD: f64 = 0.1;
+pub(super) const THRESHOLD: f64 = 0.1;
 
 /// Added to the range of a map when it is normalised.
-const RANGE_EPS: f64 = 1e-6;
+pub(super) const RANGE_EPS: f64 = 1e-6;
 
 /// Where the generator's high-pass skips act. Both N×1×256×256 in [0, 1], 1 where the source's detail is kept.
 #[derive(Debug, Clone)]
@@ -54,11 +55,11 @@ impl FaceMasks {
 }
 
 /// Landmarks first..end, whose maps are treated alike.
-struct Part {
-    landmarks: (usize, usize),
+pub(super) struct Part {
+    pub(super) landmarks: (usize, usize),
     /// Each copy of a map is moved up by so many rows, around the edge, and raised to a power; they are added.
-    copies: &'static [(isize, i32)],
-    in_second: bool,
+    pub(super) copies: &'static [(isize, i32)],
+    pub(super) in_second: bool,
 }
 
 const fn part(first: usize, end: usize, copies: &'static [(isize, i32)], in_second: bool) -> Part {
@@ -66,7 +67,7 @@ const fn part(first: usize, end: usize, copies: &'static [(isize, i32)], in_seco
 }
 
 /// All landmarks that step 4 leaves, in order: the official code's groups less what it drops.
-const PARTS: [Part; 11] = [
+pub(super) const PARTS: [Part; 11] = [
     // Chin.
     part(8, 25, &[(0, 3)], false),
     // Brows without their outer corners (33 and 46).
@@ -102,22 +103,29 @@ pub(super) fn masks(heatmaps: &Tensor) -> Result<FaceMasks> {
     }
     let kept: Vec<u32> = PARTS.iter().flat_map(|part| part.landmarks.0 as u32..part.landmarks.1 as u32).collect();
     let kept = Tensor::new(kept, heatmaps.device())?;
-    let (mut first, mut second) = (Vec::with_capacity(n * PLANE), Vec::with_capacity(n * PLANE));
+    let (mut first, mut second) = (Vec::with_capacity(n), Vec::with_capacity(n));
     // One image at a time: enlarged maps in f64 take 30 MB each.
     for image in 0..n {
         let maps = heatmaps.narrow(0, image, 1)?.index_select(&kept, 1)?.to_dtype(DType::F64)?;
         let maps = interpolate_bilinear(&maps, [MASK_SIZE, MASK_SIZE], true)?;
-        add_up(&maps.flatten_all()?.to_vec1()?, &mut first, &mut second);
+        let masks = if maps.device().is_cpu() { on_processor(&maps)? } else { device_masks::add_up(&maps)? };
+        let [all_parts, eyes_and_nose] = masks;
+        first.push(all_parts);
+        second.push(eyes_and_nose);
     }
-    let mask = |values| -> Result<Tensor> {
-        let mask = Tensor::from_vec(values, (n, 1, MASK_SIZE, MASK_SIZE), heatmaps.device())?;
-        Ok(mask.to_dtype(heatmaps.dtype())?)
-    };
+    let mask = |images: Vec<Tensor>| -> Result<Tensor> { Ok(Tensor::cat(&images, 0)?.to_dtype(heatmaps.dtype())?) };
     Ok(FaceMasks { all_parts: mask(first)?, eyes_and_nose: mask(second)? })
 }
 
-/// Appends the two masks of one image, given the enlarged maps of the landmarks in [`PARTS`].
-fn add_up(maps: &[f64], first: &mut Vec<f64>, second: &mut Vec<f64>) {
+/// Both masks of one image, each 1×1×256×256, given the enlarged maps of the landmarks in [`PARTS`], 1×K×256×256.
+pub(super) fn on_processor(maps: &Tensor) -> Result<[Tensor; 2]> {
+    let [first, second] = add_up(&maps.flatten_all()?.to_vec1()?);
+    let mask = |values| -> Result<Tensor> { Ok(Tensor::from_vec(values, (1, 1, MASK_SIZE, MASK_SIZE), &Device::Cpu)?) };
+    Ok([mask(first)?, mask(second)?])
+}
+
+/// The two masks of one image, given the enlarged maps of the landmarks in [`PARTS`].
+fn add_up(maps: &[f64]) -> [Vec<f64>; 2] {
     let ranges: Vec<Range> = maps.par_chunks(PLANE).map(Range::of).collect();
     let rows: Vec<[Vec<f64>; 2]> = (0..MASK_SIZE)
         .into_par_iter()
@@ -146,10 +154,8 @@ fn add_up(maps: &[f64], first: &mut Vec<f64>, second: &mut Vec<f64>) {
             [first, second]
         })
         .collect();
-    for [first_row, second_row] in rows {
-        first.extend(first_row);
-        second.extend(second_row);
-    }
+    let (first, second): (Vec<_>, Vec<_>) = rows.into_iter().map(|[first, second]| (first, second)).unzip();
+    [first.concat(), second.concat()]
 }
 
 /// Step 1; NaN is not below the threshold and stays.

@@ -2,6 +2,7 @@
 //! heat maps, which tell the generator's high-pass skips where a face has its features (CelebA-HQ). Inference only.
 
 mod blocks;
+mod device_masks;
 mod file;
 mod masks;
 mod network;

@@ -1,6 +1,7 @@
 //! The network and its masks against the official code's numbers.
 
-use super::masks::masks;
+use super::device_masks;
+use super::masks::{MASK_SIZE, PARTS, masks, on_processor};
 use super::{FaceMasks, LandmarkNetwork};
 use crate::methods::golden::{self, Described};
 use candle_core::{DType, Device, Tensor};
@@ -146,6 +147,30 @@ fn nan_is_cleared_from_the_first_mask_only() {
         }
         assert_eq!(first[plane..], clean[0][plane..], "landmark {landmark}, first mask of the other image");
         assert_eq!(second[plane..], clean[1][plane..], "landmark {landmark}, second mask of the other image");
+    }
+}
+
+/// What runs on GPUs, on the processor.
+#[test]
+fn masks_in_operations_of_the_device_are_the_same() {
+    let count = PARTS.iter().map(|part| part.landmarks.1 - part.landmarks.0).sum::<usize>();
+    let kept = PARTS.iter().flat_map(|part| part.landmarks.0..part.landmarks.1);
+    let small = bumps();
+    let planes: Vec<f64> = kept.flat_map(|map| small[map * 64 * 64..][..64 * 64].to_vec()).collect();
+    // Nearest pixels: what enlarges the maps is another matter.
+    let small = Tensor::from_vec(planes, (1, count, 64, 64), &Device::Cpu).unwrap();
+    let clean = small.upsample_nearest2d(MASK_SIZE, MASK_SIZE).unwrap();
+    let row = |value: f64| Tensor::full(value, (1, 1, 1, MASK_SIZE), &Device::Cpu).unwrap();
+    let nan_in = |map: usize| clean.slice_assign(&[0..1, map..map + 1, 7..8, 0..MASK_SIZE], &row(f64::NAN)).unwrap();
+    let last = count - 1;
+    for (maps, nan) in [(clean.clone(), [false, false]), (nan_in(0), [false, false]), (nan_in(last), [false, true])] {
+        let (ours, reference) = (device_masks::add_up(&maps).unwrap(), on_processor(&maps).unwrap());
+        for ((ours, reference), nan) in ours.iter().zip(&reference).zip(nan) {
+            assert_eq!(ours.dims(), [1, 1, MASK_SIZE, MASK_SIZE]);
+            let [ours, reference] = [ours, reference].map(|m| m.flatten_all().unwrap().to_vec1::<f64>().unwrap());
+            assert!(ours.iter().all(|value| value.is_nan() == nan));
+            assert!(ours.iter().zip(&reference).all(|(a, b)| (a - b).abs() < 1e-12 || (a.is_nan() && b.is_nan())));
+        }
     }
 }
 

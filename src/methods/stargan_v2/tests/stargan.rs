@@ -12,7 +12,7 @@ use crate::methods::objective::Objective;
 use crate::methods::stargan::{Generator, GeneratorConfig, discriminator};
 use crate::methods::trained::Trained;
 use crate::methods::{Batch, Method, References};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use harness_ops::random::Key;
 use harness_ops::{Declaration, Parameters, Variable};
 use serde::Deserialize;
@@ -54,7 +54,7 @@ fn reference() -> Reference {
 }
 
 fn by_rule(declarations: &[Declaration], network: &str) -> Parameters {
-    let parameters = Parameters::init(declarations, network, 0, DType::F64, &Device::Cpu).unwrap();
+    let parameters = Parameters::init(declarations, network, 0, DType::F64, &golden::device()).unwrap();
     let named = |(key, leaf): (&str, &Variable)| {
         let name = format!("{network}.{key}");
         (name.clone(), golden::parameter(&name, leaf.dims(), DType::F64))
@@ -93,7 +93,7 @@ fn networks_at_official_widths() {
 
     let x = Variable::constant(golden::input("x_real", &[batch, 3, img_size, img_size], DType::F64));
     let targets: Vec<u32> = (0..batch).map(|i| ((i + 1) % num_domains) as u32).collect();
-    let domains = Domains::new(&targets, num_domains, DType::F64, &Device::Cpu).unwrap();
+    let domains = Domains::new(&targets, num_domains, DType::F64, &golden::device()).unwrap();
     let fake = g.forward(&gw.detached(), &x, domains.one_hot()).unwrap();
     outputs["generator"].check("generator", fake.value(), 1e-9, 1e-9);
     let verdict = d.forward(&dw.detached(), &x, &domains).unwrap();
@@ -117,7 +117,7 @@ fn spec(step: &Step) -> RunSpec {
 }
 
 fn model(step: &Step) -> StarganV2 {
-    let mut model = StarganV2::new(&spec(step), step.num_domains, DType::F64, &Device::Cpu).unwrap();
+    let mut model = StarganV2::new(&spec(step), step.num_domains, DType::F64, &golden::device()).unwrap();
     let named = |network: &Trained| {
         let parameters = network.parameters().iter();
         let named = parameters.map(|(key, leaf)| (format!("{}.{key}", network.name()), leaf.dims().to_vec()));
