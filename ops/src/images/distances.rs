@@ -148,9 +148,9 @@ mod tests {
                 };
                 let mut expected = 0.0;
                 for (i, j) in [(0, 1), (0, 2), (1, 2)] {
-                    for c in 0..channels {
+                    for (c, &weight) in weights.iter().enumerate() {
                         for p in 0..plane {
-                            expected += f64::from(weights[c]) * (value(i, c, p) - value(j, c, p)).powi(2);
+                            expected += f64::from(weight) * (value(i, c, p) - value(j, c, p)).powi(2);
                         }
                     }
                 }
