@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod bench_evaluate;
 mod checkpoints;
 mod doctor;
 mod eval;

@@ -1,5 +1,6 @@
 #include "block.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -14,7 +15,7 @@ namespace stand_in {
 
 namespace {
 
-enum class State { Unstarted, Running, AtBarrier, AtExchange, Finished };
+enum class State { Unstarted, Running, AtBarrier, Released, AtExchange, Finished };
 
 struct Thread {
     State state = State::Unstarted;
@@ -52,7 +53,8 @@ struct Grid {
     void** arguments = nullptr;
     std::vector<Thread> threads;
     Thread* current = nullptr;
-    uint64_t next = 0;
+    // Those from `next` to `end` have not begun; `order` says which is which.
+    uint64_t next = 0, end = 0, first = 0;
     const Order* order = nullptr;
 } grid;
 
@@ -70,8 +72,8 @@ Fiber* fiber_of_call = nullptr;
 void fiber_body() {
     Fiber* const own = fiber_of_call;
     for (;;) {
-        while (grid.next < grid.threads.size()) {
-            Thread& thread = grid.threads[(*grid.order)[grid.next++]];
+        while (grid.next < grid.end) {
+            Thread& thread = grid.threads[grid.first + (*grid.order)[grid.next++ - grid.first]];
             thread.state = State::Running;
             thread.fiber = own;
             grid.current = &thread;
@@ -205,8 +207,8 @@ bool run_exchange(size_t first) {
     return true;
 }
 
-// Whether the block waited at a barrier and has gone on; false where all threads have finished.
-bool run_barrier() {
+// Whether the block waited at a barrier and may go on; false where all threads have finished.
+bool pass_barrier() {
     const Thread *waits = nullptr, *finished = nullptr;
     for (const Thread& thread : grid.threads) {
         char text[256];
@@ -230,28 +232,36 @@ bool run_barrier() {
         }
     }
     if (!waits) return false;
-    for (uint64_t i = 0; i < grid.threads.size(); i++) go_on(grid.threads[(*grid.order)[i]]);
+    for (Thread& thread : grid.threads) thread.state = State::Released;
     return true;
+}
+
+// Runs a warp until its lanes wait at a barrier or have finished.
+void run_warp(size_t first) {
+    const size_t lanes = std::min<size_t>(warp_size, grid.threads.size() - first);
+    const Order order(lanes, settings().seed);
+    if (grid.threads[first].state == State::Unstarted) {
+        grid.order = &order;
+        grid.first = grid.next = first;
+        grid.end = first + lanes;
+        while (grid.next < grid.end) fiber_switch(scheduler, idle_fiber());
+    } else {
+        for (size_t i = 0; i < lanes; i++) go_on(grid.threads[first + order[i]]);
+    }
+    while (run_exchange(first)) {
+    }
 }
 
 void run_block() {
     for (const Range& range : grid.module->shared) memset(range.start, 0xff, size_t(range.end - range.start));
     for (Thread& thread : grid.threads) thread.state = State::Unstarted;
-    grid.next = 0;
-    bool waits = false;
-    while (grid.next < grid.threads.size()) {
-        fiber_switch(scheduler, idle_fiber());
-        waits = waits || grid.current->state != State::Finished;
-    }
-    if (!waits) return;
     const size_t warps = (grid.threads.size() + warp_size - 1) / warp_size;
     const Order order(warps, settings().seed);
+    // Each warp runs as far as it can before the next one does anything: those that run ahead, and those that lag, find what
+    // they should not if a barrier is missing.
     do {
-        for (size_t i = 0; i < warps; i++) {
-            while (run_exchange(order[i] * warp_size)) {
-            }
-        }
-    } while (run_barrier());
+        for (size_t i = 0; i < warps; i++) run_warp(order[i] * warp_size);
+    } while (pass_barrier());
 }
 
 }  // namespace
@@ -285,8 +295,6 @@ void run_grid(const Module& module, const Kernel& kernel, Dim3 blocks, Dim3 thre
     }
     *module.block_size = threads;
     *module.grid_size = blocks;
-    const Order thread_order(grid.threads.size(), settings().seed);
-    grid.order = &thread_order;
     const uint64_t count = uint64_t(blocks.x) * blocks.y * blocks.z;
     const Order order(count, settings().seed);
     for (uint64_t i = 0; i < count; i++) {

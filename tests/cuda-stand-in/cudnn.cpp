@@ -18,6 +18,8 @@ enum cudnnStatus_t : int {
     CUDNN_STATUS_SUCCESS = 0,
     CUDNN_STATUS_NOT_INITIALIZED = 1001,
     CUDNN_STATUS_BAD_PARAM = 2000,
+    // Whether cuDNN refuses such operands or only becomes slow depends on the algorithm; here it always refuses.
+    CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER = 2003,
     CUDNN_STATUS_NOT_SUPPORTED = 3000,
 };
 enum Format { Nchw = 0, Nhwc = 1, Strided = -1 };
@@ -223,6 +225,11 @@ cudnnStatus_t run(
     require(data.x, bytes * x.layout.extent(), "cuDNN", "x");
     require(data.w, bytes * w.layout.extent(), "cuDNN", "w");
     require(data.y, bytes * y.layout.extent(), "cuDNN", "y");
+    for (const void* operand : {data.x, data.w, data.y, static_cast<const void*>(space)}) {
+        if (reinterpret_cast<uintptr_t>(operand) % 16 != 0) {
+            return refuse(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER, "an operand that is not aligned to 16 bytes");
+        }
+    }
     const bool wide = x.element == Element::Double;
     const double scale = wide ? *static_cast<const double*>(alpha) : *static_cast<const float*>(alpha);
     const double keep = wide ? *static_cast<const double*>(beta) : *static_cast<const float*>(beta);
@@ -267,6 +274,8 @@ STAND_IN_API const char* cudnnGetErrorString(cudnnStatus_t status) {
             return "CUDNN_STATUS_NOT_INITIALIZED";
         case CUDNN_STATUS_BAD_PARAM:
             return "CUDNN_STATUS_BAD_PARAM";
+        case CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER:
+            return "CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER";
         case CUDNN_STATUS_NOT_SUPPORTED:
             return "CUDNN_STATUS_NOT_SUPPORTED";
     }

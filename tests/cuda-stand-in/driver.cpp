@@ -80,6 +80,12 @@ const std::map<int, int> attributes = {
 
 }  // namespace
 
+bool stand_in::without_context(const char* call) {
+    if (current_context) return false;
+    note("%s: this thread has no context", call);
+    return true;
+}
+
 STAND_IN_API CUresult cuInit(unsigned) {
     initialised = true;
     settings();
@@ -194,6 +200,7 @@ STAND_IN_API CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) {
 
 STAND_IN_API CUresult cuCtxSynchronize() {
     Locked locked;
+    REQUIRE_CONTEXT("cuCtxSynchronize");
     count_synchronisation("cuCtxSynchronize");
     drain_all();
     return CUDA_SUCCESS;
@@ -201,6 +208,7 @@ STAND_IN_API CUresult cuCtxSynchronize() {
 
 STAND_IN_API CUresult cuStreamCreate(CUstream* stream, unsigned flags) {
     Locked locked;
+    REQUIRE_CONTEXT("cuStreamCreate");
     if (flags > 1) return CUDA_ERROR_INVALID_VALUE;
     *stream = stream_create((flags & 1) == 0);
     return CUDA_SUCCESS;
@@ -250,6 +258,7 @@ STAND_IN_API CUresult cuLaunchHostFunc(CUstream stream, void (*function)(void*),
 }
 
 STAND_IN_API CUresult cuEventCreate(CUevent* event, unsigned flags) {
+    REQUIRE_CONTEXT("cuEventCreate");
     auto* made = new Event;
     made->timed = (flags & 2) == 0;
     *event = made;

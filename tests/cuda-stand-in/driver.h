@@ -28,3 +28,13 @@ using CUevent = void*;
 using CUmodule = void*;
 using CUfunction = void*;
 using CUmemoryPool = void*;
+
+namespace stand_in {
+
+// Whether this thread has no context: then most calls fail, and this says which.
+bool without_context(const char* call);
+
+}  // namespace stand_in
+
+#define REQUIRE_CONTEXT(call) \
+    if (stand_in::without_context(call)) return CUDA_ERROR_INVALID_CONTEXT

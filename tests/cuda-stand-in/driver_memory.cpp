@@ -21,6 +21,7 @@ constexpr size_t staged = 64 << 10;
 char* device(CUdeviceptr address) { return reinterpret_cast<char*>(address); }
 
 CUresult give(CUdeviceptr* address, size_t bytes, bool pooled, const char* call) {
+    REQUIRE_CONTEXT(call);
     if (bytes == 0) {
         note("%s: no memory of no bytes", call);
         return CUDA_ERROR_INVALID_VALUE;
@@ -41,6 +42,7 @@ CUresult give(CUdeviceptr* address, size_t bytes, bool pooled, const char* call)
 }
 
 CUresult to_device(CUdeviceptr to, const void* from, size_t bytes, CUstream handle, const char* call) {
+    REQUIRE_CONTEXT(call);
     if (bytes == 0) return CUDA_SUCCESS;
     require(device(to), bytes, call, "the target");
     count(CopiesToDevice);
@@ -63,6 +65,7 @@ CUresult to_device(CUdeviceptr to, const void* from, size_t bytes, CUstream hand
 }
 
 CUresult to_host(void* to, CUdeviceptr from, size_t bytes, CUstream handle, const char* call) {
+    REQUIRE_CONTEXT(call);
     if (bytes == 0) return CUDA_SUCCESS;
     require(device(from), bytes, call, "the source");
     count(CopiesToHost);
@@ -78,6 +81,7 @@ CUresult to_host(void* to, CUdeviceptr from, size_t bytes, CUstream handle, cons
 }
 
 CUresult on_device(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream handle, const char* call) {
+    REQUIRE_CONTEXT(call);
     if (bytes == 0) return CUDA_SUCCESS;
     require(device(to), bytes, call, "the target");
     require(device(from), bytes, call, "the source");
@@ -137,6 +141,7 @@ STAND_IN_API CUresult cuMemFree_v2(CUdeviceptr address) {
 
 STAND_IN_API CUresult cuMemGetInfo_v2(size_t* left, size_t* all) {
     Locked locked;
+    REQUIRE_CONTEXT("cuMemGetInfo");
     *all = settings().memory;
     *left = settings().memory - used_in_all();
     return CUDA_SUCCESS;
@@ -144,6 +149,7 @@ STAND_IN_API CUresult cuMemGetInfo_v2(size_t* left, size_t* all) {
 
 STAND_IN_API CUresult cuMemHostAlloc(void** data, size_t bytes, unsigned) {
     Locked locked;
+    REQUIRE_CONTEXT("cuMemHostAlloc");
     if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
     *data = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
     if (!*data) return CUDA_ERROR_OUT_OF_MEMORY;
@@ -155,6 +161,7 @@ STAND_IN_API CUresult cuMemAllocHost_v2(void** data, size_t bytes) { return cuMe
 
 STAND_IN_API CUresult cuMemFreeHost(void* data) {
     Locked locked;
+    REQUIRE_CONTEXT("cuMemFreeHost");
     // The driver waits for the work that may use it.
     drain_all();
     count_synchronisation("cuMemFreeHost");
@@ -220,6 +227,7 @@ STAND_IN_API CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t b
 
 STAND_IN_API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream stream) {
     Locked locked;
+    REQUIRE_CONTEXT("cuMemsetD8Async");
     require(device(to), bytes, "cuMemsetD8Async", "the target");
     submit(stream_of(stream), [=] { memset(device(to), value, bytes); });
     return CUDA_SUCCESS;

@@ -13,16 +13,18 @@ namespace stand_in {
 
 namespace {
 
-struct sigaction before;
+struct sigaction before, before_illegal;
 
 void handle(int signal, siginfo_t* info, void* context) {
     const std::string where = running();
     if (where.empty()) {
         // Not a kernel's doing: as if we had never been here.
-        sigaction(signal, &before, nullptr);
-        if (before.sa_flags & SA_SIGINFO) before.sa_sigaction(signal, info, context);
+        const struct sigaction& old = signal == SIGILL ? before_illegal : before;
+        sigaction(signal, &old, nullptr);
+        if (old.sa_flags & SA_SIGINFO) old.sa_sigaction(signal, info, context);
         return;
     }
+    if (signal == SIGILL) fault("%s: an address that is not aligned to its type", where.c_str());
     const char* address = static_cast<const char*>(info->si_addr);
     // The data of a thorough allocation ends right before the page that was touched.
     const long page = sysconf(_SC_PAGESIZE);
@@ -44,7 +46,7 @@ void catch_illegal_accesses() {
         ours.sa_sigaction = handle;
         ours.sa_flags = SA_SIGINFO | SA_ONSTACK;
         sigemptyset(&ours.sa_mask);
-        return sigaction(SIGSEGV, &ours, &before) == 0;
+        return sigaction(SIGSEGV, &ours, &before) == 0 && sigaction(SIGILL, &ours, &before_illegal) == 0;
     }();
     if (!installed) note("illegal accesses will not be explained");
     // Handlers need a stack of their own: that of a kernel's thread is small.

@@ -127,6 +127,7 @@ void run(const Function& function, Dim3 grid, Dim3 block, Arguments& arguments) 
 
 STAND_IN_API CUresult cuModuleLoadData(CUmodule* module, const void* image) {
     Locked locked;
+    REQUIRE_CONTEXT("cuModuleLoadData");
     const char* text = static_cast<const char*>(image);
     auto loaded = std::make_unique<LoadedModule>();
     if (strncmp(text, module_mark, strlen(module_mark)) == 0) {
@@ -193,6 +194,7 @@ STAND_IN_API CUresult cuLaunchKernel(
     unsigned block_z, unsigned shared, CUstream stream, void** given, void**
 ) {
     Locked locked;
+    REQUIRE_CONTEXT("cuLaunchKernel");
     auto* function = static_cast<Function*>(handle);
     if (!functions().count(function)) fault("cuLaunchKernel: %p is not a kernel, or its module is gone", handle);
     const Dim3 grid{grid_x, grid_y, grid_z}, block{block_x, block_y, block_z};

@@ -151,8 +151,10 @@ nvrtcResult build(Program& program, const std::vector<std::string>& options) {
     for (const std::string& word : words) macros += " " + quoted(word);
     const char* compiler = getenv("CXX");
     const std::string cxx = compiler && *compiler ? compiler : "g++";
+    // A load that is not aligned to its type, which a device refuses, ends in an illegal instruction.
     const std::string flags =
-        " -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -ffp-contract=off -fno-strict-aliasing -Wno-unknown-pragmas";
+        " -std=c++17 -O2 -fPIC -shared -fvisibility=hidden -ffp-contract=off -fno-strict-aliasing -Wno-unknown-pragmas"
+        " -fsanitize=alignment -fsanitize-undefined-trap-on-error";
     char key[32];
     snprintf(
         key, sizeof key, "%016llx",

@@ -11,17 +11,32 @@ use std::path::Path;
 use std::sync::atomic::AtomicU32;
 
 fn rows(evaluation: &Evaluation, method: &StandIn, ahead: bool, images: Option<&Path>) -> Vec<EvaluationRow> {
+    rows_on(&Device::Cpu, evaluation, method, ahead, images)
+}
+
+fn rows_on(
+    device: &Device,
+    evaluation: &Evaluation,
+    method: &StandIn,
+    ahead: bool,
+    images: Option<&Path>,
+) -> Vec<EvaluationRow> {
     let (spec, cache) = (spec(evaluation.clone()), tempfile::tempdir().unwrap());
-    let mut evaluator = Evaluator::new(&spec, open(&spec), cache.path(), &Device::Cpu).unwrap();
+    let mut evaluator = Evaluator::new(&spec, open(&spec), cache.path(), device).unwrap();
     evaluator.is_ahead = ahead;
     evaluator.evaluate(method, 40, images, &mut |_, _| ControlFlow::Continue(())).unwrap().unwrap()
 }
 
 /// Equal but for the order of the sums of LPIPS.
 fn assert_equal(found: &[EvaluationRow], expected: &[EvaluationRow]) {
+    assert_close(found, expected, 1e-9);
+}
+
+/// Values and intervals are equal up to a share of `tolerance`, all else as it is.
+fn assert_close(found: &[EvaluationRow], expected: &[EvaluationRow], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
-        let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
+        let close = |a: f64, b: f64| (a - b).abs() <= tolerance * b.abs();
         let values = found.value.zip(expected.value).is_none_or(|(a, b)| close(a, b));
         let bounds = |row: &EvaluationRow| row.ci.unwrap_or_default();
         let intervals = bounds(found).into_iter().zip(bounds(expected)).all(|(a, b)| close(a, b));
@@ -44,6 +59,20 @@ fn rows_are_those_of_the_processor() {
     }
     let copied = |ahead| rows(&small(), &StandIn(vec![Mode::Reference], Style::Copy), ahead, None);
     assert_equal(&copied(true), &copied(false));
+}
+
+/// On a GPU, if there is one, the networks round differently.
+#[test]
+fn a_gpu_gives_the_rows_of_the_processor() {
+    let Ok(gpu) = Device::new_cuda(0) else {
+        println!("skipped: no CUDA device");
+        return;
+    };
+    for style in [|| Style::Tint, || Style::Broken] {
+        let method = || StandIn(vec![Mode::Latent, Mode::Reference], style());
+        let found = rows_on(&gpu, &small(), &method(), true, None);
+        assert_close(&found, &rows(&small(), &method(), false, None), 1e-3);
+    }
 }
 
 #[test]

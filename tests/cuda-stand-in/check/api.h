@@ -9,6 +9,7 @@
 extern "C" {
 int cuInit(unsigned);
 int cuDevicePrimaryCtxRetain(void** context, int device);
+int cuCtxSetCurrent(void* context);
 int cuMemAllocAsync(unsigned long long* address, size_t bytes, void* stream);
 int cuMemFreeAsync(unsigned long long address, void* stream);
 int cuMemHostAlloc(void** data, size_t bytes, unsigned flags);
@@ -132,4 +133,5 @@ inline void begin() {
     void* context;
     OK(cuInit(0));
     OK(cuDevicePrimaryCtxRetain(&context, 0));
+    OK(cuCtxSetCurrent(context));
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <thread>
 
 #include "api.h"
 
@@ -12,6 +13,11 @@ const char* const kernels = R"(
 extern "C" __global__ void offset_store(float* y, long long offset) { y[offset] = 1.0f; }
 
 extern "C" __global__ void offset_load(const float* x, float* y, long long offset) { y[0] = x[offset]; }
+
+extern "C" __global__ void four_at_once(const float* x, float* y, unsigned long long offset) {
+    const float4 four = *(const float4*)(x + offset);
+    y[0] = four.x + four.y + four.z + four.w;
+}
 
 __device__ float warp_total(float value) {
     for (int lanes = 16; lanes > 0; lanes /= 2) value += __shfl_xor_sync(0xffffffffu, value, lanes);
@@ -32,6 +38,23 @@ __device__ void block_total(const float* x, float* y) {
 }
 extern "C" __global__ void right_sum(const float* x, float* y) { block_total<true>(x, y); }
 extern "C" __global__ void racing_sum(const float* x, float* y) { block_total<false>(x, y); }
+
+// The sum of two sums, which share memory: a warp that has the first one writes to what others still read.
+template <bool synchronised>
+__device__ void two_totals(const float* x, float* y) {
+    __shared__ float warps[32];
+    float both = 0;
+    for (int round = 0; round < 2; round++) {
+        const float total = warp_total(x[threadIdx.x] + round);
+        if (synchronised) __syncthreads();
+        if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = total;
+        __syncthreads();
+        both += warp_total(threadIdx.x % 32 < blockDim.x / 32 ? warps[threadIdx.x % 32] : 0.0f);
+    }
+    if (threadIdx.x == blockDim.x - 1) y[0] = both;
+}
+extern "C" __global__ void right_totals(const float* x, float* y) { two_totals<true>(x, y); }
+extern "C" __global__ void racing_totals(const float* x, float* y) { two_totals<false>(x, y); }
 
 extern "C" __global__ void uneven_barrier(float* y) {
     if (threadIdx.x < 32) __syncthreads();
@@ -153,8 +176,21 @@ const std::map<std::string, std::function<void()>> faults = {
     {"load-behind",
      [] { launch(kernel(kernels, "offset_load"), 1, 1, device_memory(48), device_memory(4), 12ll); }},
     {"load-null", [] { launch(kernel(kernels, "offset_load"), 1, 1, Address(0), device_memory(4), 0ll); }},
+    {"aligned",
+     [] {
+         const Address x = to_device(std::vector<float>(12, 1.5f)), y = device_memory(4);
+         launch(kernel(kernels, "four_at_once"), 1, 1, x, y, 4ull);
+         say(from_device<float>(y, 1)[0]);
+     }},
+    {"misaligned",
+     [] {
+         const Address x = to_device(std::vector<float>(12, 1.5f)), y = device_memory(4);
+         launch(kernel(kernels, "four_at_once"), 1, 1, x, y, 3ull);
+     }},
     {"right-sum", [] { say(sum_by("right_sum")); }},
     {"racing-sum", [] { say(sum_by("racing_sum")); }},
+    {"right-totals", [] { say(sum_by("right_totals")); }},
+    {"racing-totals", [] { say(sum_by("racing_totals") - 65536); }},
     {"uneven-barrier", [] { launch(kernel(kernels, "uneven_barrier"), 1, 64, device_memory(64 * 4)); }},
     {"two-barriers", [] { launch(kernel(kernels, "two_barriers"), 1, 64, device_memory(64 * 4)); }},
     {"lost-lanes", [] { launch(kernel(kernels, "lost_lanes"), 1, 64, device_memory(64 * 4)); }},
@@ -207,6 +243,13 @@ const std::map<std::string, std::function<void()>> faults = {
     {"no-fixed-order", [] { convolve(0, 4, 0, 2); }},
     {"not-cuda", [] { kernel("extern \"C\" __global__ void broken(float* y) {\n    y[0] = nothing;\n}\n", "broken"); }},
     {"no-such-kernel", [] { kernel(kernels, "absent"); }},
+    {"no-context",
+     [] {
+         std::thread([] {
+             Address address;
+             say(float(cuMemAllocAsync(&address, 64, nullptr)));
+         }).join();
+     }},
     {"full",
      [] {
          Address address;
