@@ -11,7 +11,7 @@ pub mod losses;
 pub mod multi_scale;
 pub mod munit;
 pub mod objective;
-#[cfg(test)]
+#[cfg(all(test, feature = "cuda"))]
 mod on_cuda;
 pub mod pairs;
 pub mod schedule;
