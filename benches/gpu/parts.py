@@ -138,7 +138,7 @@ def evaluation(session, result):
         raise Skipped("this binary knows no `bench evaluate`")
     options = ["--sources", session.args.sources]
     if session.quick:
-        options = ["--sources", 2, "--outputs", 2, "--tasks", 1, "--image-size", 32, "--photo-size", 48]
+        options = ["--sources", 2, "--outputs", 2, "--tasks", 1, "--image-size", 32, "--photograph-size", 48]
         options += ["--base-channels", 8, "--max-channels", 16]
     done = session.run_harness("bench", "evaluate", "--device", session.device, *options, "--format", "json")
     result["evaluation"] = done.json()

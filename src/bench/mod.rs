@@ -13,7 +13,7 @@ mod train;
 pub use error::BenchError;
 pub use evaluate::{EvaluateBench, EvaluateFigures, StageFigures, evaluate};
 pub use gemm::gemm_peak;
-#[cfg(test)]
+#[cfg(all(test, feature = "cuda"))]
 pub(crate) use inputs::random_batch;
 pub use operations::{Case, OperationBench, OperationTime, OperationTimes, Resampling, operations};
 pub use summary::{GpuDescription, GpuFigures, Seconds, TrainFigures};

@@ -1,7 +1,7 @@
 //! Whole iterations of every shipped configuration on a GPU against the processor, whose numbers are the official codes'.
 //! These tests have `cuda` in their names: that is how scripts/gpu finds them. Without a GPU they have nothing to do.
 
-use super::{Frozen, Losses, Method, build_with};
+use super::{Batch, Frozen, Losses, Method, build_with};
 use crate::bench::random_batch;
 use crate::experiment::settings::RunSpec;
 use crate::experiment::{PlanOptions, load_embedded};
@@ -30,9 +30,14 @@ fn specs(file: &str, sets: &[&str]) -> Vec<RunSpec> {
     load_embedded(file).expect("right").plan(&options).expect("a plan").runs
 }
 
-fn step(method: &mut dyn Method, spec: &RunSpec, iteration: u64, dtype: DType, device: &Device) -> Losses {
+/// The batch of an iteration.
+fn batch(spec: &RunSpec, images: usize, iteration: u64, device: &Device) -> Batch {
     let draws = spec.settings.method.draws(spec.settings.train.sampling);
-    let mut batch = random_batch(1, iteration, draws, [BATCH, SIDE, DOMAINS], device).expect("a batch");
+    random_batch(1, iteration, draws, [images, SIDE, DOMAINS], device).expect("a batch")
+}
+
+fn step(method: &mut dyn Method, spec: &RunSpec, iteration: u64, dtype: DType, device: &Device) -> Losses {
+    let mut batch = batch(spec, BATCH, iteration, device);
     batch.x_src = batch.x_src.to_dtype(dtype).expect("a batch");
     if let Some(references) = &mut batch.references {
         references.x = references.x.to_dtype(dtype).expect("a batch");
@@ -96,5 +101,52 @@ fn cuda_iterations_with_high_pass_skips_equal_the_processors() {
         let [ours, reference] =
             [&gpu, &Device::Cpu].map(|device| build_with(spec, DOMAINS, Frozen::Random, device).expect("networks"));
         compare("F with skips", spec, DType::F32, [ours, reference], &gpu, &[5e-3, 2e-2]);
+    }
+}
+
+/// How often the host has waited for the device, which only the host stand-in for NVIDIA's libraries counts.
+#[cfg(unix)]
+fn waits() -> Option<u64> {
+    use std::ffi::{c_char, c_ulonglong, c_void};
+    unsafe extern "C" {
+        fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+    }
+    type Count = unsafe extern "C" fn(*const c_char) -> c_ulonglong;
+    // SAFETY: no handle means all libraries of the process; the name ends in 0.
+    let count = unsafe { dlsym(std::ptr::null_mut(), c"harness_stand_in_count".as_ptr()) };
+    if count.is_null() {
+        return None;
+    }
+    // SAFETY: the stand-in's function of this name is declared so.
+    let count: Count = unsafe { std::mem::transmute(count) };
+    // SAFETY: the label ends in 0.
+    Some(unsafe { count(c"host synchronisations".as_ptr()) })
+}
+
+/// Once plans are made and buffers allocated, neither uploading a batch nor a step
+/// makes the host wait.
+#[cfg(unix)]
+#[test]
+fn cuda_steps_do_not_wait() {
+    // More than 64 KiB of images, which plain copies would wait with.
+    const IMAGES: usize = 6;
+    let Some(gpu) = gpu() else { return };
+    if waits().is_none() {
+        println!("skipped: only the stand-in counts the times that the host waits");
+        return;
+    }
+    let skips = specs("ablation.toml", &["generator.w_hpf=1"]).into_iter().filter(|spec| spec.variant == "F");
+    let all = [specs("ablation.toml", &[]), specs("baselines.toml", &[]), skips.collect()];
+    for spec in all.iter().flatten() {
+        let mut method = build_with(spec, DOMAINS, Frozen::Random, &gpu).expect("networks");
+        // A cycle of DRIT's iterations is three, one of StarGAN's five; the buffers of uploads are eight.
+        for iteration in 0..14 {
+            let before = waits();
+            let images = batch(spec, IMAGES, iteration, &Device::Cpu).to_device(&gpu).expect("an upload");
+            method.step(iteration, &images).expect("a step");
+            if iteration >= 9 {
+                assert_eq!(waits(), before, "{}, iteration {iteration}", spec.variant);
+            }
+        }
     }
 }

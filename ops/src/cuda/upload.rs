@@ -13,6 +13,7 @@ use candle_core::op::BackpropOp;
 use candle_core::{CpuStorage, CudaDevice, CudaStorage, Device, Error, Result, Storage, Tensor};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::ptr::NonNull;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Copies of at most so many bytes the driver takes along with the command.
@@ -70,8 +71,13 @@ struct Ring {
 /// several streams.)
 struct Slot {
     buffer: PinnedHostSlice<u8>,
+    /// Where the buffer begins: to ask it is to wait for its own event.
+    start: NonNull<u8>,
     copied: CudaEvent,
 }
+
+// SAFETY: the buffer is memory of the process, which any thread may use, and belongs to its slot alone.
+unsafe impl Send for Slot {}
 
 impl Ring {
     /// A copy of `values`, which are not empty, in the order of `stream`.
@@ -83,7 +89,9 @@ impl Ring {
         let slot = &mut self.slots[self.next];
         self.next = (self.next + 1) % SLOTS;
         let len = size_of_val(values);
-        if let Some(slot) = slot {
+        if let Some(slot) = slot
+            && !slot.copied.try_is_complete()?
+        {
             slot.copied.synchronize()?;
         }
         let slot = match slot.take() {
@@ -92,7 +100,8 @@ impl Ring {
         };
         // SAFETY: `DeviceRepr` types are plain numbers here; their bytes are read as they are.
         let bytes = unsafe { std::slice::from_raw_parts(values.as_ptr().cast::<u8>(), len) };
-        let buffer = &mut slot.buffer.as_mut_slice()?[..len];
+        // SAFETY: the buffer is at least as long, was filled with zeros, and nothing else uses it before the next copy.
+        let buffer = unsafe { std::slice::from_raw_parts_mut(slot.start.as_ptr(), len) };
         buffer.par_chunks_mut(CHUNK).zip(bytes.par_chunks(CHUNK)).for_each(|(to, from)| to.copy_from_slice(from));
         // SAFETY: the copy fills it.
         let mut copied = unsafe { stream.alloc::<T>(values.len()) }?;
@@ -110,10 +119,10 @@ impl Slot {
         let context = stream.context();
         // SAFETY: the bytes are set before anything reads them.
         let mut buffer = unsafe { context.alloc_pinned::<u8>(len) }?;
-        let start = buffer.as_mut_ptr()?;
-        // SAFETY: `len` bytes were allocated at `start`.
-        unsafe { start.write_bytes(0, len) };
+        let start = NonNull::new(buffer.as_mut_ptr()?).expect("invariant: cudarc refuses null");
+        // SAFETY: `len` bytes were allocated there.
+        unsafe { start.as_ptr().write_bytes(0, len) };
         let copied = context.new_event(Some(sys::CUevent_flags::CU_EVENT_DISABLE_TIMING))?;
-        Ok(Self { buffer, copied })
+        Ok(Self { buffer, start, copied })
     }
 }
