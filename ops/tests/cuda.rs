@@ -260,19 +260,20 @@ fn repeatable() {
 #[test]
 fn normalisations() {
     let Some(gpu) = gpu() else { return };
-    for (h, w) in [(2, 3), (3, 5), (16, 16), (40, 30)] {
-        let x = affine(&Variable::constant(random("x", &[2, 3, h, w])), 2.0, 3.0).unwrap().value().clone();
+    // Channels that go through memory one by one, many at once, and in several blocks; more than a block has threads.
+    for (c, h, w) in [(3, 2, 3), (3, 3, 5), (3, 16, 16), (3, 40, 30), (16, 5, 6), (520, 2, 2), (259, 1, 3)] {
+        let x = affine(&Variable::constant(random("x", &[2, c, h, w])), 2.0, 3.0).unwrap().value().clone();
         for slope in [None, Some(0.2)] {
-            let per_sample = [x.clone(), random("gamma", &[2, 3]), random("beta", &[2, 3])];
-            check(&gpu, &format!("adaptive {h}x{w} {slope:?}"), &per_sample, &|t| {
+            let per_sample = [x.clone(), random("gamma", &[2, c]), random("beta", &[2, c])];
+            check(&gpu, &format!("adaptive {c} {h}x{w} {slope:?}"), &per_sample, &|t| {
                 adaptive_instance_norm(&t[0], &t[1], &t[2], slope).unwrap()
             });
-            let shared = [x.clone(), random("gamma", &[3]), random("beta", &[3])];
-            check(&gpu, &format!("instance norm {h}x{w} {slope:?}"), &shared, &|t| {
+            let shared = [x.clone(), random("gamma", &[c]), random("beta", &[c])];
+            check(&gpu, &format!("instance norm {c} {h}x{w} {slope:?}"), &shared, &|t| {
                 instance_norm(&t[0], &t[1], &t[2], slope).unwrap()
             });
             for norm in [layer_norm, layer_norm_by_variance] {
-                check(&gpu, &format!("layer norm {h}x{w}"), &shared, &|t| norm(&t[0], &t[1], &t[2]).unwrap());
+                check(&gpu, &format!("layer norm {c} {h}x{w}"), &shared, &|t| norm(&t[0], &t[1], &t[2]).unwrap());
             }
         }
     }

@@ -54,15 +54,14 @@ impl Adam {
     /// A gradient of another type or device than its parameter.
     pub fn step(&mut self, parameters: &Parameters, gradients: &Gradients, learning_rate: f64) -> Result<()> {
         let AdamConfig { beta1, beta2, eps, weight_decay } = self.config;
-        let found = |(name, leaf)| GradientOf::find(parameters, name, leaf, gradients);
-        let found = parameters.iter().map(found).collect::<Result<Vec<_>>>()?;
+        let found = |(_, name, leaf)| GradientOf::find(parameters, name, leaf, gradients);
+        let found = parameters.placed().map(found).collect::<Result<Vec<_>>>()?;
         if found.iter().all(Option::is_none) {
             return Ok(());
         }
         let history = history(&mut self.history, parameters)?;
         let mut updates = Vec::new();
-        let mut offset = 0;
-        for (((_, leaf), count), found) in parameters.iter().zip(&mut history.updates).zip(found) {
+        for (((offset, _, leaf), count), found) in parameters.placed().zip(&mut history.updates).zip(found) {
             if let Some(gradient) = found {
                 *count += 1;
                 let t = i32::try_from(*count).unwrap_or(i32::MAX);
@@ -80,7 +79,6 @@ impl Adam {
                     },
                 });
             }
-            offset += leaf.elem_count();
         }
         let step = Step { parameters, updates: &updates };
         history.moments.inplace_op1(&step)?;
@@ -100,16 +98,14 @@ impl Adam {
     pub fn export(&self, prefix: &str, parameters: &Parameters, state: &mut HashMap<String, Tensor>) -> Result<()> {
         let Some(History { moments, updates }) = &self.history else { return Ok(()) };
         let moments = moments.to_device(&Device::Cpu)?;
-        let mut offset = 0;
-        for ((name, leaf), &updates) in parameters.iter().zip(updates) {
-            let len = leaf.elem_count();
+        let second = parameters.flat().elem_count();
+        for ((offset, name, leaf), &updates) in parameters.placed().zip(updates) {
             if updates > 0 {
-                let moment = |start| parameters.as_seen(&moments.narrow(0, start, len)?, leaf.dims());
+                let moment = |start| parameters.as_seen(&moments.narrow(0, start, leaf.elem_count())?, leaf.dims());
                 state.insert(format!("{prefix}.{name}.first"), moment(offset)?);
-                state.insert(format!("{prefix}.{name}.second"), moment(parameters.count() + offset)?);
+                state.insert(format!("{prefix}.{name}.second"), moment(second + offset)?);
                 state.insert(format!("{prefix}.{name}.updates"), Tensor::new(updates as i64, &Device::Cpu)?);
             }
-            offset += len;
         }
         Ok(())
     }
@@ -120,13 +116,13 @@ impl Adam {
     /// An incomplete or misshapen history.
     pub fn import(&mut self, prefix: &str, parameters: &Parameters, state: &HashMap<String, Tensor>) -> Result<()> {
         self.history = None;
-        let mut offset = 0;
-        for (i, (name, leaf)) in parameters.iter().enumerate() {
+        let second = parameters.flat().elem_count();
+        for (i, (offset, name, leaf)) in parameters.placed().enumerate() {
             let field = |field: &str| format!("{prefix}.{name}.{field}");
             if let Some(updates) = state.get(&field("updates")) {
                 let history = history(&mut self.history, parameters)?;
                 history.updates[i] = updates.to_dtype(DType::I64)?.to_scalar::<i64>()?.max(0) as u64;
-                for (key, start) in [(field("first"), offset), (field("second"), parameters.count() + offset)] {
+                for (key, start) in [(field("first"), offset), (field("second"), second + offset)] {
                     let value = state.get(&key).ok_or_else(|| Error::MissingTensor { name: key.clone() })?;
                     if value.dims() != leaf.dims() {
                         return Err(Error::TensorShape {
@@ -138,7 +134,6 @@ impl Adam {
                     write_at(&history.moments, start, &parameters.as_stored(value)?)?;
                 }
             }
-            offset += leaf.elem_count();
         }
         Ok(())
     }
@@ -150,7 +145,7 @@ fn history<'a>(history: &'a mut Option<History>, parameters: &Parameters) -> Res
         Some(history) => history,
         None => {
             let flat = parameters.flat();
-            let moments = Tensor::zeros(2 * parameters.count(), flat.dtype(), flat.device())?;
+            let moments = Tensor::zeros(2 * flat.elem_count(), flat.dtype(), flat.device())?;
             History { moments, updates: vec![0; parameters.names().len()] }
         }
     };
