@@ -63,7 +63,9 @@ class Session:
         self.own_work = args.work is None
         self.work = Path(tempfile.mkdtemp(prefix="harness-gpu-")) if self.own_work else Path(args.work).resolve()
         self.work.mkdir(parents=True, exist_ok=True)
-        self.environment = {**os.environ, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"}
+        # What drivers compile they keep; not every such machine has a home to keep it in.
+        kept = {"CUDA_CACHE_PATH": str(self.work / "cuda-cache"), "CUDA_CACHE_MAXSIZE": str(1 << 30)}
+        self.environment = {**kept, **os.environ, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"}
         self.harness = self._program("harness", args.harness)
         precisions = ["f32", "tf32", "bf16"] if self.on_gpu else ["f32"]
         self.precisions = args.precisions.split(",") if args.precisions else precisions

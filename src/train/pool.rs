@@ -17,18 +17,29 @@ where
     T: Send,
     E: From<TrainError> + Send,
 {
+    let mut started = Vec::with_capacity(threads);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
-        .thread_name(|index| format!("train-{index}"))
-        .stack_size(STACK)
+        .spawn_handler(|thread| {
+            let builder = std::thread::Builder::new().name(format!("train-{}", thread.index())).stack_size(STACK);
+            started.push(builder.spawn(|| thread.run())?);
+            Ok(())
+        })
         .build()
         .map_err(TrainError::Threads)?;
     let on_pool = || pool.install(work);
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(on_pool)).unwrap_or_else(|payload| {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(on_pool)).unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
         Err(TrainError::Panic { message: text.unwrap_or("without a message").to_owned() }.into())
-    })
+    });
+    drop(pool);
+    for thread in started {
+        // What a thread keeps of a GPU's libraries ends with it, which must be before the process does. Its panics have been
+        // seen to.
+        let _ = thread.join();
+    }
+    result
 }
 
 #[cfg(test)]

@@ -19,17 +19,17 @@ use candle_core::cuda_backend::cudarc::cudnn::{
 use candle_core::cuda_backend::cudarc::driver::result::device::get_default_mem_pool;
 use candle_core::cuda_backend::cudarc::driver::sys::{CUmemPool_attribute, cuMemPoolSetAttribute};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
-use candle_core::{CudaDevice, DType, Error, Result};
+use candle_core::{CudaDevice, DType, Error, Result, bail};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Bytes of workspace beyond which an algorithm that needs less is taken.
+/// Bytes of workspace beyond which an algorithm is not taken.
 const MOST_WORKSPACE: usize = 1 << 30;
 
 /// Sizes of a plain convolution: images N×Ci×input, weights Co×Ci×kernel, output N×Co×output.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Geometry {
     pub n: usize,
     pub ci: usize,
@@ -69,13 +69,13 @@ impl Handle {
         })
     }
 
-    /// Runs `launch` with at least `bytes` of workspace.
+    /// Runs `launch` with at least `bytes` of workspace. The inner error is cuDNN's.
     fn with_workspace(
         &self,
         device: &CudaDevice,
         bytes: usize,
         launch: impl FnOnce(Option<&mut CudaSlice<u8>>) -> std::result::Result<(), CudnnError>,
-    ) -> Result<()> {
+    ) -> Result<std::result::Result<(), CudnnError>> {
         let mut workspace = self.workspace.borrow_mut();
         if bytes > workspace.as_ref().map_or(0, |workspace| workspace.len()) {
             // The smaller one goes first. Its memory is reused only behind the work that is under way.
@@ -83,7 +83,7 @@ impl Handle {
             // SAFETY: cuDNN takes a workspace as it comes.
             *workspace = Some(unsafe { device.alloc::<u8>(bytes)? });
         }
-        launch(workspace.as_mut().filter(|_| bytes > 0)).map_err(Error::wrap)
+        Ok(launch(workspace.as_mut().filter(|_| bytes > 0)))
     }
 }
 
@@ -143,27 +143,12 @@ pub(super) fn plan<T: CudaElement>(device: &CudaDevice, geometry: Geometry) -> R
     })
 }
 
-/// `algorithm`, or `universal` where it cannot be had.
-fn choose<A: Copy>(
-    algorithm: std::result::Result<A, CudnnError>,
-    universal: A,
-    workspace: impl Fn(A) -> std::result::Result<usize, CudnnError>,
-) -> Result<Choice<A>> {
-    if let Ok(algorithm) = algorithm
-        && let Ok(bytes) = workspace(algorithm)
-        && bytes <= MOST_WORKSPACE
-    {
-        return Ok((algorithm, bytes));
-    }
-    Ok((universal, workspace(universal).map_err(Error::wrap)?))
-}
-
-/// The choice in `cell`, made now if there is none.
-fn chosen<A: Copy>(cell: &OnceCell<Choice<A>>, choose: impl FnOnce() -> Result<Choice<A>>) -> Result<Choice<A>> {
-    match cell.get() {
-        Some(&choice) => Ok(choice),
-        None => choose().map(|choice| *cell.get_or_init(|| choice)),
-    }
+/// One of the three maps of a plan.
+struct Map<'a, A, W> {
+    chosen: &'a OnceCell<Choice<A>>,
+    /// What to try until something works, best first.
+    candidates: Vec<A>,
+    workspace: W,
 }
 
 impl<T: CudaElement> Plan<T> {
@@ -226,6 +211,39 @@ impl<T: CudaElement> Plan<T> {
         assert!(complete, "invariant: operands have the sizes of the convolution");
     }
 
+    /// Runs one of the maps with the algorithm that was chosen when it first ran; then, with the first of its candidates that
+    /// cuDNN both accepts and carries out. It may refuse either.
+    fn run<A: Copy, W: Fn(A) -> std::result::Result<usize, CudnnError>>(
+        &self,
+        device: &CudaDevice,
+        map: Map<'_, A, W>,
+        mut launch: impl FnMut(A, Option<&mut CudaSlice<u8>>) -> std::result::Result<(), CudnnError>,
+    ) -> Result<()> {
+        if let Some(&(algorithm, bytes)) = map.chosen.get() {
+            let done = self.handle.with_workspace(device, bytes, |workspace| launch(algorithm, workspace))?;
+            return done.map_err(Error::wrap);
+        }
+        let mut refused = None;
+        for algorithm in map.candidates {
+            let tried = match (map.workspace)(algorithm) {
+                Ok(bytes) if bytes > MOST_WORKSPACE => continue,
+                Ok(bytes) => {
+                    let done = self.handle.with_workspace(device, bytes, |workspace| launch(algorithm, workspace))?;
+                    done.map(|()| bytes)
+                }
+                Err(error) => Err(error),
+            };
+            match tried {
+                Ok(bytes) => {
+                    map.chosen.get_or_init(|| (algorithm, bytes));
+                    return Ok(());
+                }
+                Err(error) => refused = Some(error),
+            }
+        }
+        bail!("cuDNN has no algorithm for {:?} of {}: {refused:?}", self.geometry, T::DTYPE.as_str())
+    }
+
     /// y = x ∗ w.
     pub(super) fn forward(
         &self,
@@ -235,12 +253,20 @@ impl<T: CudaElement> Plan<T> {
     ) -> Result<CudaSlice<T>> {
         self.require(Some(x), Some(w), None);
         let map = ConvForward { conv: &self.conv, x: &self.x, w: &self.w, y: &self.y };
-        let (algorithm, bytes) = chosen(&self.forward, || {
-            let universal = ForwardAlgorithm::CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM;
-            choose(map.pick_algorithm(), universal, |algorithm| map.get_workspace_size(algorithm))
-        })?;
+        let candidates = || {
+            use ForwardAlgorithm::{
+                CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM as GEMM,
+                CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM as PRECOMPUTED,
+            };
+            map.pick_algorithm().ok().into_iter().chain([PRECOMPUTED, GEMM]).collect()
+        };
         let mut y = output(device, self.output_len())?;
-        self.handle.with_workspace(device, bytes, |workspace| {
+        let maps = Map {
+            chosen: &self.forward,
+            candidates: unless_chosen(&self.forward, candidates),
+            workspace: |algorithm| map.get_workspace_size(algorithm),
+        };
+        self.run(device, maps, |algorithm, workspace| {
             // SAFETY: the buffers have the sizes of the descriptors.
             unsafe { map.launch(algorithm, workspace, (T::ONE, T::default()), x, w, &mut y) }
         })?;
@@ -256,17 +282,20 @@ impl<T: CudaElement> Plan<T> {
     ) -> Result<CudaSlice<T>> {
         self.require(None, Some(w), Some(dy));
         let map = ConvBackwardData { conv: &self.conv, dx: &self.x, w: &self.w, dy: &self.y };
-        let (algorithm, bytes) = chosen(&self.input_gradient, || {
-            // Sums in the same order each time; algorithm 0 adds as threads come.
-            let universal = DataAlgorithm::CUDNN_CONVOLUTION_BWD_DATA_ALGO_1;
-            let picked = map.pick_algorithm().map(|algorithm| match algorithm {
-                DataAlgorithm::CUDNN_CONVOLUTION_BWD_DATA_ALGO_0 => universal,
-                algorithm => algorithm,
-            });
-            choose(picked, universal, |algorithm| map.get_workspace_size(algorithm))
-        })?;
+        let candidates = || {
+            // Sums in the same order each time; algorithm 0 adds as threads come, so it is never taken.
+            use DataAlgorithm::{
+                CUDNN_CONVOLUTION_BWD_DATA_ALGO_0 as UNORDERED, CUDNN_CONVOLUTION_BWD_DATA_ALGO_1 as ORDERED,
+            };
+            map.pick_algorithm().ok().into_iter().filter(|&picked| picked != UNORDERED).chain([ORDERED]).collect()
+        };
         let mut dx = output(device, self.input_len())?;
-        self.handle.with_workspace(device, bytes, |workspace| {
+        let maps = Map {
+            chosen: &self.input_gradient,
+            candidates: unless_chosen(&self.input_gradient, candidates),
+            workspace: |algorithm| map.get_workspace_size(algorithm),
+        };
+        self.run(device, maps, |algorithm, workspace| {
             // SAFETY: the buffers have the sizes of the descriptors.
             unsafe { map.launch(algorithm, workspace, (T::ONE, T::default()), &mut dx, w, dy) }
         })?;
@@ -282,21 +311,30 @@ impl<T: CudaElement> Plan<T> {
     ) -> Result<CudaSlice<T>> {
         self.require(Some(x), None, Some(dy));
         let map = ConvBackwardFilter { conv: &self.conv, x: &self.x, dw: &self.w, dy: &self.y };
-        let (algorithm, bytes) = chosen(&self.weight_gradient, || {
-            // Sums in the same order each time; algorithms 0 and 3 add as threads come.
-            let universal = FilterAlgorithm::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1;
-            let picked = map.pick_algorithm().map(|algorithm| match algorithm {
-                FilterAlgorithm::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0
-                | FilterAlgorithm::CUDNN_CONVOLUTION_BWD_FILTER_ALGO_3 => universal,
-                algorithm => algorithm,
-            });
-            choose(picked, universal, |algorithm| map.get_workspace_size(algorithm))
-        })?;
+        let candidates = || {
+            // Sums in the same order each time; algorithms 0 and 3 add as threads come, so they are never taken.
+            use FilterAlgorithm::{
+                CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0 as UNORDERED, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1 as ORDERED,
+                CUDNN_CONVOLUTION_BWD_FILTER_ALGO_3 as UNORDERED_3,
+            };
+            let ordered = |picked: &FilterAlgorithm| ![UNORDERED, UNORDERED_3].contains(picked);
+            map.pick_algorithm().ok().into_iter().filter(ordered).chain([ORDERED]).collect()
+        };
         let mut dw = output(device, self.weight_len())?;
-        self.handle.with_workspace(device, bytes, |workspace| {
+        let maps = Map {
+            chosen: &self.weight_gradient,
+            candidates: unless_chosen(&self.weight_gradient, candidates),
+            workspace: |algorithm| map.get_workspace_size(algorithm),
+        };
+        self.run(device, maps, |algorithm, workspace| {
             // SAFETY: the buffers have the sizes of the descriptors.
             unsafe { map.launch(algorithm, workspace, (T::ONE, T::default()), x, &mut dw, dy) }
         })?;
         Ok(dw)
     }
+}
+
+/// What to choose from where nothing has been chosen yet. cuDNN's recommendation takes a while.
+fn unless_chosen<A>(chosen: &OnceCell<Choice<A>>, candidates: impl FnOnce() -> Vec<A>) -> Vec<A> {
+    if chosen.get().is_some() { Vec::new() } else { candidates() }
 }

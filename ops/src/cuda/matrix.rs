@@ -2,7 +2,7 @@
 
 use super::element::CudaElement;
 use super::launch::{At, CudaKernel};
-use super::module::map;
+use super::module::{map, output};
 use crate::matrix::Product;
 use candle_core::cuda_backend::cudarc::cublas::GemmConfig;
 use candle_core::cuda_backend::cudarc::cublas::sys::cublasOperation_t;
@@ -14,7 +14,7 @@ impl CudaKernel for Product {
         let [m, n, k] = self.sizes;
         let (mut y, beta) = match x.get(2) {
             Some(row) => (map!(at.device, T, "expand_from", len, [row], n as u64, 1u64)?, T::ONE),
-            None => (at.device.alloc_zeros(len)?, T::default()),
+            None => (output(at.device, len)?, T::default()),
         };
         let length = |length: usize| i32::try_from(length).map_err(Error::wrap);
         let operation = |transposed| {

@@ -84,7 +84,7 @@ pub(crate) fn describe(device: &CudaDevice) -> Result<DeviceDescription> {
             compute_capability: format!("{major}.{minor}"),
             driver: release(),
             driver_cuda: format!("{}.{}", version / 1000, version % 1000 / 10),
-            memory_bytes: result::mem_get_info()?.1 as u64,
+            memory_bytes: context.mem_get_info()?.1 as u64,
         })
     };
     read().map_err(|error: DriverError| Error::wrap(error))

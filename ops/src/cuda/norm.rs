@@ -10,6 +10,9 @@ use crate::norm::{INSTANCE_NORM_EPS, LAYER_NORM_EPS, layer_norm};
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, PushKernelArg};
 use candle_core::{CudaDevice, Result};
 
+/// Threads that join the parts of one channel.
+const WARP: usize = 32;
+
 /// The normalisation of an image whose channels lie together.
 struct ChannelsLast {
     split: RowSplit,
@@ -37,7 +40,7 @@ impl ChannelsLast {
         let packed = self.split.packed();
         call!(device, T, "channel_moments", self.split.grid()?, [x] -> &mut sums, plane, channels, parts, packed)?;
         let mut moments = output::<T::Compute>(device, 2 * self.planes())?;
-        let (grid, n) = (over(self.planes()), self.planes() as u64);
+        let (grid, n) = (over(WARP * self.planes()), self.planes() as u64);
         call!(
             device, T, "finish_moments", grid, [x, &sums] -> &mut moments, n, plane, channels, parts, INSTANCE_NORM_EPS
         )?;
@@ -99,7 +102,7 @@ impl CudaKernel for NormaliseGradient {
             let mut corrections = output::<T::Compute>(device, 2 * planes)?;
             let (mut dx, mut rest) = packed.split_at_mut(planes * self.plane);
             call!(
-                device, T, "finish_projections", over(planes), [&sums, &moments, &mut rest] -> &mut corrections,
+                device, T, "finish_projections", over(WARP * planes), [&sums, &moments, &mut rest] -> &mut corrections,
                 planes as u64, plane, parts
             )?;
             call!(

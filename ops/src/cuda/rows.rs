@@ -13,7 +13,7 @@ const ENOUGH_BLOCKS: usize = 1 << 10;
 const LEAST_ROWS: usize = 8;
 
 /// Parts that the rows of one sample are cut into at most.
-const MOST_PARTS: usize = 256;
+const MOST_PARTS: usize = 1 << 10;
 
 /// `samples` images of `rows` pixels with `channels` each, cut into parts of the rows. Sizes alone decide, so that sums come
 /// out alike on every device.

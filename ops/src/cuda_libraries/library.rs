@@ -66,7 +66,8 @@ impl Library {
             }
             Self::CublasLt | Self::Cublas => "pip install 'nvidia-cublas>=13,<14'",
             Self::Curand => "pip install 'nvidia-curand>=10.4,<11'",
-            Self::Nvrtc => "pip install 'nvidia-cuda-nvrtc>=13,<14'",
+            // What a later one writes, drivers of CUDA 13.0 refuse.
+            Self::Nvrtc => "pip install 'nvidia-cuda-nvrtc==13.0.*'",
             Self::Cudnn => "pip install 'nvidia-cudnn-cu13>=9,<10'",
         }
     }

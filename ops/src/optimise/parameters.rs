@@ -116,7 +116,8 @@ impl Parameters {
     /// An unsupported type or device.
     pub fn zeros(declarations: &[Declaration], dtype: DType, device: &Device) -> Result<Self> {
         let sizes = declarations.iter().map(|declaration| declaration.shape.iter().product::<usize>());
-        let total = sizes.map(|len| len.next_multiple_of(ALIGNMENT)).sum::<usize>();
+        // Drivers of GPUs give no memory of no length, which a network without parameters would ask for.
+        let total = sizes.map(|len| len.next_multiple_of(ALIGNMENT)).sum::<usize>().max(ALIGNMENT);
         let shapes = declarations.iter().map(|declaration| (declaration.name.clone(), declaration.shape.clone()));
         Self::views(shapes, Tensor::zeros(total, dtype, device)?, false, None)
     }

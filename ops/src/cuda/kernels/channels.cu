@@ -120,14 +120,29 @@ KERNEL channel_moments(const Element* x, Real* y, u64 plane, u64 channels, u64 p
     else sum_moments<1>(x, y, plane, channels, parts);
 }
 
-// Mean and 1 / sqrt(variance + eps) of n channels of all samples, in pairs.
-KERNEL finish_moments(const Element* x, const Real* sums, Real* y, u64 n, u64 plane, u64 channels, u64 parts, double eps) {
-    FOR_EACH(i, n) {
-        Real sum = 0, squares = 0;
-        for (u64 part = 0; part < parts; part++) {
-            sum += sums[2 * (i * parts + part)];
-            squares += sums[2 * (i * parts + part) + 1];
+// Both sums of the pairs of one channel, with the whole warp.
+struct Pair {
+    Real first, second;
+    __device__ Pair(const Real* pairs, u64 parts) : first(0), second(0) {
+        for (u64 part = threadIdx.x % 32; part < parts; part += 32) {
+            first += pairs[2 * part];
+            second += pairs[2 * part + 1];
         }
+        first = warp_sum(first);
+        second = warp_sum(second);
+    }
+};
+
+// The channels below n that fall to this warp.
+#define FOR_EACH_WARP(i, n) \
+    for (u64 i = (blockIdx.x * (u64)blockDim.x + threadIdx.x) / 32; i < (n); i += gridDim.x * (u64)blockDim.x / 32)
+
+// Mean and 1 / sqrt(variance + eps) of n channels of all samples, in pairs; one warp per channel.
+KERNEL finish_moments(const Element* x, const Real* sums, Real* y, u64 n, u64 plane, u64 channels, u64 parts, double eps) {
+    FOR_EACH_WARP(i, n) {
+        const Pair pair(sums + 2 * i * parts, parts);
+        if (threadIdx.x % 32 != 0) continue;
+        const Real sum = pair.first, squares = pair.second;
         const Real origin = widen(x[i / channels * plane * channels + i % channels]);
         const Real offset = sum / Real(plane), variance = squares / Real(plane) - offset * offset;
         y[2 * i] = origin + offset;
@@ -220,18 +235,14 @@ KERNEL project_channels(
 }
 
 // Joins the parts of n channels of all samples: gradients of gamma, then of beta, and in pairs what the gradient of x loses
-// at every pixel and per distance from the mean.
+// at every pixel and per distance from the mean; one warp per channel.
 KERNEL finish_projections(
     const Real* sums, const Real* moments, Element* gradients, Real* corrections, u64 n, u64 plane, u64 parts
 ) {
-    FOR_EACH(i, n) {
-        Real sum = 0, projection = 0;
-        for (u64 part = 0; part < parts; part++) {
-            sum += sums[2 * (i * parts + part)];
-            projection += sums[2 * (i * parts + part) + 1];
-        }
-        const Real inverse = moments[2 * i + 1];
-        projection *= inverse;
+    FOR_EACH_WARP(i, n) {
+        const Pair pair(sums + 2 * i * parts, parts);
+        if (threadIdx.x % 32 != 0) continue;
+        const Real inverse = moments[2 * i + 1], sum = pair.first, projection = pair.second * inverse;
         narrow(gradients[i], projection);
         narrow(gradients[n + i], sum);
         corrections[2 * i] = sum / Real(plane);
