@@ -1,7 +1,7 @@
 //! What the driver tells of a device: its memory and its name.
 
 use crate::device::{DeviceDescription, DeviceMemory};
-use candle_core::cuda_backend::cudarc::driver::{DriverError, result, sys};
+use candle_core::cuda_backend::cudarc::driver::{DriverError, sys};
 use candle_core::{CudaDevice, Error, Result};
 use std::mem::MaybeUninit;
 
