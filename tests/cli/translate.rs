@@ -102,7 +102,7 @@ fn outputs_are_those_of_the_run_itself() {
     };
     let expected = tile(&read(&session.path("new/folders/sheet.png")), 1, 3);
     assert_eq!(one(&run, ""), expected);
-    assert_eq!(one(&run, "--domain 2 --iteration 6 --source-domain ignored"), expected);
+    assert_eq!(one(&run, "--domain 2 --iteration 6 --source-domain 1"), expected);
     let checkpoint = run.join("checkpoints/000006.safetensors");
     assert_eq!(one(&checkpoint, &format!("--domain {}", domains[2])), expected);
     fs::copy(&checkpoint, session.path("elsewhere.safetensors")).unwrap();
