@@ -82,11 +82,11 @@ pub struct TrainFigures {
     pub flop_per_iteration: u64,
     /// The same over the mean time.
     pub flop_per_second: f64,
-    /// Floating-point operations that the kernels really do.
+    /// Floating-point operations that the kernels really do; on a GPU, that cuDNN and cuBLAS are asked for.
     pub executed_flop_per_iteration: u64,
     /// The same over the mean time.
     pub executed_flop_per_second: f64,
-    /// Floating-point operations per second of a large matrix product, measured after the iterations.
+    /// Floating-point operations per second of a large matrix product in f32, measured after the iterations.
     pub gemm_peak_flop_per_second: f64,
 }
 

@@ -85,12 +85,8 @@ pub struct Train {
     /// Iterations to run before, not measured
     #[arg(long, default_value_t = 1)]
     warmup: usize,
-    /// Channels of the first layers of generator and discriminator [default: the variant's]
-    #[arg(long, value_name = "CHANNELS")]
-    base_channels: Option<usize>,
-    /// Most channels of a layer of generator and discriminator [default: the variant's]
-    #[arg(long, value_name = "CHANNELS")]
-    max_channels: Option<usize>,
+    #[command(flatten)]
+    widths: Widths,
     /// Threads to compute with, at most 1024 [default: as training has]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -105,6 +101,29 @@ pub struct Train {
     sets: Vec<String>,
     #[command(flatten)]
     format: FormatArg,
+}
+
+/// Widths of networks that are smaller than the variant's.
+#[derive(Debug, clap::Args)]
+struct Widths {
+    /// Channels of the first layers of generator and discriminator [default: the variant's]
+    #[arg(long, value_name = "CHANNELS")]
+    base_channels: Option<usize>,
+    /// Most channels of a layer of generator and discriminator [default: the variant's]
+    #[arg(long, value_name = "CHANNELS")]
+    max_channels: Option<usize>,
+}
+
+impl Widths {
+    /// The options as settings of both networks.
+    fn flags(&self) -> Vec<Flag> {
+        let of = |(name, width): (&str, Option<usize>)| {
+            let option = format!("--{}", name.replace('_', "-"));
+            ["generator", "discriminator"].map(|network| Some(flag(&option, width?, &format!("{network}.{name}"))))
+        };
+        let widths = [("base_channels", self.base_channels), ("max_channels", self.max_channels)];
+        widths.into_iter().flat_map(of).flatten().collect()
+    }
 }
 
 /// Runs a subcommand.
@@ -182,7 +201,7 @@ fn spec(args: &Train) -> Result<RunSpec, Error> {
         flag("--image-size", args.image_size, "train.image_size"),
         flag("--batch", args.batch, "train.batch_size"),
     ];
-    flags.extend(width_flags(args.base_channels, args.max_channels));
+    flags.extend(args.widths.flags());
     flags.extend(args.precision.iter().map(|precision| flag("--precision", precision, "train.precision")));
     variant_spec(args.experiment.as_deref(), &args.variant, args.profile.as_deref(), flags, &args.sets)
 }
@@ -190,15 +209,6 @@ fn spec(args: &Train) -> Result<RunSpec, Error> {
 /// An option that sets a setting.
 fn flag(name: &str, value: impl std::fmt::Display, key: &str) -> Flag {
     Flag { option: format!("{name} {value}"), set: format!("{key}={value}") }
-}
-
-/// `--base-channels` and `--max-channels`.
-fn width_flags(base: Option<usize>, max: Option<usize>) -> Vec<Flag> {
-    let of = |(name, width): (&str, Option<usize>)| {
-        let option = format!("--{}", name.replace('_', "-"));
-        ["generator", "discriminator"].map(|network| Some(flag(&option, width?, &format!("{network}.{name}"))))
-    };
-    [("base_channels", base), ("max_channels", max)].into_iter().flat_map(of).flatten().collect()
 }
 
 /// The settings of a variant of an experiment file, or of the embedded ablation, with those that options change.
@@ -252,7 +262,7 @@ fn text(figures: &TrainFigures) -> String {
         ("GFLOP/s", giga(figures.flop_per_second)),
         ("GFLOP executed", giga(figures.executed_flop_per_iteration as f64)),
         ("GFLOP/s executed", giga(figures.executed_flop_per_second)),
-        ("GFLOP/s of a product", giga(peak)),
+        ("GFLOP/s of an f32 product", giga(peak)),
         ("share of it executed", format!("{:.0} %", 100.0 * figures.executed_flop_per_second / peak)),
     ];
     let gpu_rows = figures.gpu.iter().flat_map(|gpu| {

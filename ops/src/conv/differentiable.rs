@@ -1,6 +1,7 @@
 //! The convolution family as operations on variables.
 
 use super::cpu::{self, Pass};
+use super::executed_flop;
 use super::geometry::{Conv2dConfig, ConvGeometry, Resample, Sizes};
 use crate::graph::{Variable, record};
 use crate::kernel::Element;
@@ -185,7 +186,7 @@ fn forward(x: &Variable, w: &Variable, bias: Option<&Variable>, config: Conv2dCo
     };
     let out = [shape[0], co, oh, ow];
     let sizes = sizes(shape, out, [kh, kw], config);
-    flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes, Pass::Forward));
+    flop::count(sizes.plain_flop(), executed_flop(x.device(), &sizes, Pass::Forward));
     let mut operands = vec![x.value(), w.value()];
     operands.extend(bias.map(Variable::value));
     let y = launch(&Forward { sizes, input_slope: config.input_slope, relu: false }, &operands, &out)?;
@@ -217,7 +218,7 @@ fn input_gradient(
     let [_, ci, kh, kw] = dims4("conv2d_input_gradient", w)?;
     let out = [shape[0], ci, input[0], input[1]];
     let sizes = sizes(out, shape, [kh, kw], config);
-    flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes, Pass::InputGradient));
+    flop::count(sizes.plain_flop(), executed_flop(dy.device(), &sizes, Pass::InputGradient));
     let mut operands = vec![dy.value(), w.value()];
     operands.extend(mask.map(Variable::value));
     let dx = launch(&InputGradient(sizes, config.input_slope), &operands, &out)?;
@@ -239,7 +240,7 @@ fn weight_gradient(x: &Variable, dy: &Variable, config: Conv2dConfig, kernel: [u
     let shape = dims4("conv2d_weight_gradient", x)?;
     let out = dims4("conv2d_weight_gradient", dy)?;
     let sizes = sizes(shape, out, kernel, config);
-    flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes, Pass::WeightGradient));
+    flop::count(sizes.plain_flop(), executed_flop(x.device(), &sizes, Pass::WeightGradient));
     let operands = [x.value(), dy.value()];
     let dw = launch(&WeightGradient(sizes, config.input_slope), &operands, &[out[1], shape[1], kernel[0], kernel[1]])?;
     let (saved_x, saved_dy) = (x.clone(), dy.clone());

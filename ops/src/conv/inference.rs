@@ -1,7 +1,8 @@
 //! Convolution in networks that are only applied.
 
-use super::cpu::{self, Pass};
+use super::cpu::Pass;
 use super::differentiable::{Forward, sizes};
+use super::executed_flop;
 use super::geometry::{Conv2dConfig, ConvGeometry};
 use crate::launch::launch;
 use crate::{Error, Result, flop};
@@ -32,7 +33,7 @@ pub fn conv2d_relu(x: &Tensor, weight: &Tensor, bias: &Tensor, geometry: ConvGeo
     };
     let out = [n, co, oh, ow];
     let sizes = sizes([n, ci, h, w], out, [kh, kw], config);
-    flop::count(sizes.plain_flop(), cpu::executed_flop(&sizes, Pass::Forward));
+    flop::count(sizes.plain_flop(), executed_flop(x.device(), &sizes, Pass::Forward));
     launch(&Forward { sizes, input_slope: None, relu: true }, &[x, weight, bias], &out)
 }
 

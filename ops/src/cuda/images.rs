@@ -1,14 +1,12 @@
 //! Bodies of the operations on images: a module of kernels of its own, compiled without contraction of products and sums.
 
+use super::launch::{contiguous_view, tensor};
 use super::module::{blocks_of, over};
 use crate::images::{Arithmetic, Pass, UnitLength};
 use candle_core::cuda_backend::CudaDType;
-use candle_core::cuda_backend::cudarc::driver::{
-    CudaFunction, CudaSlice, CudaView, DeviceRepr, LaunchConfig, PushKernelArg,
-};
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaSlice, CudaView, DeviceRepr, PushKernelArg};
 use candle_core::cuda_backend::cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx_with_opts};
-use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, Error, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CudaDevice, Error, Layout, Result, Storage, Tensor, bail};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
@@ -66,10 +64,7 @@ fn operand(tensor: &Tensor) -> Operand<'_, impl Deref<Target = Storage> + '_> {
 
 impl<S: Deref<Target = Storage>> Operand<'_, S> {
     fn view<T: CudaDType>(&self) -> Result<CudaView<'_, T>> {
-        match (&*self.storage, self.layout.contiguous_offsets()) {
-            (Storage::Cuda(storage), Some((start, end))) => Ok(storage.as_cuda_slice::<T>()?.slice(start..end)),
-            _ => bail!("operands of an operation on images must be contiguous and on one device"),
-        }
+        contiguous_view(&self.storage, self.layout)
     }
 }
 
@@ -85,23 +80,13 @@ fn room<T: DeviceRepr>(device: &CudaDevice, len: usize) -> Result<CudaSlice<T>> 
     unsafe { device.alloc::<T>(len) }
 }
 
-fn made<T: CudaDType>(result: CudaSlice<T>, device: &CudaDevice, shape: impl Into<Shape>) -> Tensor {
-    let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(result, device.clone()));
-    Tensor::from_storage(storage, shape, BackpropOp::none(), false)
-}
-
-/// One thread per element.
-fn each(len: usize) -> LaunchConfig {
-    over(len)
-}
-
 /// See [`crate::images::quantise`].
 pub(crate) fn quantise(x: &Tensor, device: &CudaDevice) -> Result<(Tensor, Tensor)> {
     let len = x.elem_count();
     let (values, mut bytes, n) = (operand(x), room::<u8>(device, len)?, len as u64);
     let (values, mut flag) = (values.view::<f32>()?, device.alloc_zeros::<u32>(1)?);
-    call!(device, "quantise", each(len), &values, &mut bytes, &mut flag, &n)?;
-    Ok((made(bytes, device, x.shape()), made(flag, device, 1)))
+    call!(device, "quantise", over(len), &values, &mut bytes, &mut flag, &n)?;
+    Ok((tensor(bytes, x.shape(), device), tensor(flag, 1, device)))
 }
 
 /// See [`crate::images::look_up`]; `[channels, plane]` of `x`.
@@ -115,8 +100,8 @@ pub(crate) fn look_up(
     let mut y = room::<f32>(device, len)?;
     let [n, channels, plane] = [len, channels, plane].map(|length| length as u64);
     let (pixels, table) = (pixels.view::<u8>()?, table.view::<f32>()?);
-    call!(device, "look_up", each(len), &pixels, &table, &mut y, &n, &channels, &plane)?;
-    Ok(made(y, device, x.shape()))
+    call!(device, "look_up", over(len), &pixels, &table, &mut y, &n, &channels, &plane)?;
+    Ok(tensor(y, x.shape(), device))
 }
 
 /// See [`crate::images::scale_channels`]; `[channels, plane]` of `x`.
@@ -131,9 +116,9 @@ pub(crate) fn scale_channels(
     let mut y = room::<f32>(device, len)?;
     let [n, channels, plane] = [len, channels, plane].map(|length| length as u64);
     let (values, coefficients) = (values.view::<f32>()?, coefficients.view::<f32>()?);
-    let grid = each(len);
+    let grid = over(len);
     call!(device, "scale_channels", grid, &values, &coefficients, &mut y, &n, &channels, &plane, &low, &high)?;
-    Ok(made(y, device, x.shape()))
+    Ok(tensor(y, x.shape(), device))
 }
 
 /// One pass of a resize; the result has `shape`.
@@ -159,9 +144,9 @@ fn resample_as<T: CudaDType + DeviceRepr, W: CudaDType + DeviceRepr>(
         [len, pass.input, pass.output, pass.inner, pass.most].map(|length| length as u64);
     let (pixels, weights) = (pixels.view::<T>()?, weights.view::<W>()?);
     let (firsts, counts) = (firsts.view::<u32>()?, counts.view::<u32>()?);
-    let grid = each(len);
+    let grid = over(len);
     call!(device, name, grid, &pixels, &firsts, &counts, &weights, &mut y, &n, &input, &output, &inner, &most)?;
-    Ok(made(y, device, shape))
+    Ok(tensor(y, shape, device))
 }
 
 /// See [`crate::images::spatial_means`].
@@ -169,8 +154,8 @@ pub(crate) fn spatial_means(x: &Tensor, [count, channels, plane]: [usize; 3], de
     let (len, values) = (count * channels, operand(x));
     let mut y = room::<f32>(device, len)?;
     let (values, n, plane) = (values.view::<f32>()?, len as u64, plane as u64);
-    call!(device, "spatial_means", each(len), &values, &mut y, &n, &plane)?;
-    Ok(made(y, device, (count, channels)))
+    call!(device, "spatial_means", over(len), &values, &mut y, &n, &plane)?;
+    Ok(tensor(y, (count, channels), device))
 }
 
 /// See [`crate::images::unit_scales`].
@@ -185,8 +170,8 @@ pub(crate) fn unit_scales(
     let [n, channels, inner] = [len, channels, plane].map(|length| length as u64);
     let values = values.view::<f32>()?;
     let (eps, inside) = (UnitLength::EPSILON, u64::from(length == UnitLength::EpsilonInside));
-    call!(device, "unit_scales", each(len), &values, &mut y, &n, &channels, &inner, &eps, &inside)?;
-    Ok(made(y, device, (count, plane)))
+    call!(device, "unit_scales", over(len), &values, &mut y, &n, &channels, &inner, &eps, &inside)?;
+    Ok(tensor(y, (count, plane), device))
 }
 
 /// See [`crate::images::pair_distances`].
@@ -219,7 +204,7 @@ pub(crate) fn pair_distances(
         &plane,
         &divisor
     )?;
-    Ok(made(y, device, (sources, PARTS)))
+    Ok(tensor(y, (sources, PARTS), device))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::element::CudaElement;
 use super::order::{Order, from_memory, in_memory};
 use crate::Result;
 use crate::launch::{Kernel, unsupported};
+use candle_core::cuda_backend::CudaDType;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Device, Layout, Shape, Storage, Tensor, bail};
@@ -54,7 +55,7 @@ impl At<'_> {
 }
 
 /// The elements that a contiguous layout covers.
-pub(super) fn contiguous_view<'a, T: CudaElement>(
+pub(super) fn contiguous_view<'a, T: CudaDType>(
     storage: &'a Storage,
     layout: &Layout,
 ) -> candle_core::Result<CudaView<'a, T>> {
@@ -123,7 +124,7 @@ fn of_type<T: CudaElement, K: CudaKernel>(
 const MOST_ELEMENTS: usize = u32::MAX as usize;
 
 /// Memory of the device as a tensor.
-pub(super) fn tensor<T: CudaElement>(slice: CudaSlice<T>, shape: Shape, device: &CudaDevice) -> Tensor {
+pub(super) fn tensor<T: CudaDType>(slice: CudaSlice<T>, shape: impl Into<Shape>, device: &CudaDevice) -> Tensor {
     let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(slice, device.clone()));
     Tensor::from_storage(storage, shape, BackpropOp::none(), false)
 }

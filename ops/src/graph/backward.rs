@@ -62,8 +62,8 @@ impl Gradients {
     }
 }
 
-/// Sums of gradients in bf16 are f32, so that many small ones do not get lost.
-fn sum(a: Tensor, b: Tensor) -> Result<Tensor> {
+/// The sum of two gradients of one leaf. Sums of gradients in bf16 are f32, so that many small ones do not get lost.
+pub(crate) fn sum(a: Tensor, b: Tensor) -> Result<Tensor> {
     let wide = |x: Tensor| match x.dtype() {
         DType::BF16 => converted(&x, DType::F32),
         _ => Ok(x),

@@ -12,6 +12,7 @@
 mod backward;
 mod variable;
 
+pub(crate) use backward::sum;
 pub use backward::{Gradients, gradient};
 pub use variable::Variable;
 pub(crate) use variable::{is_recording, record};

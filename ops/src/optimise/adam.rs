@@ -3,10 +3,10 @@
 use super::Parameters;
 use super::slices::{slice, write_at};
 use crate::cast::converted;
-use crate::graph::{Gradients, Variable};
+use crate::graph::{Gradients, Variable, sum};
 use crate::kernel::{CHUNK, Element};
 use crate::simd::{self, Job, Vector};
-use crate::{Error, Result, add};
+use crate::{Error, Result};
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Storage, Tensor, WithDType, bail};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -181,17 +181,12 @@ impl GradientOf {
             }
             let gradient = converted(&gradient, leaf.dtype())?;
             found.full = Some(match found.full.take() {
-                Some(earlier) => added(&earlier, &gradient)?,
+                Some(earlier) => sum(earlier, gradient)?,
                 None => gradient,
             });
         }
         Ok((found.full.is_some() || found.half.is_some()).then_some(found))
     }
-}
-
-/// The sum of two gradients.
-fn added(a: &Tensor, b: &Tensor) -> Result<Tensor> {
-    Ok(add(&Variable::constant(a.clone()), &Variable::constant(b.clone()))?.value().clone())
 }
 
 /// One parameter's constants of this step.

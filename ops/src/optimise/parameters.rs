@@ -128,10 +128,11 @@ impl Parameters {
     /// # Errors
     /// The device fails.
     pub fn prepared(self, precision: Precision) -> Result<Self> {
-        if precision == Precision::F32 || self.flat.dtype() != DType::F32 {
+        let channels_last = self.flat.device().is_cuda();
+        let other = precision == Precision::Bf16 || (precision == Precision::Tf32 && channels_last);
+        if !other || self.flat.dtype() != DType::F32 {
             return Ok(self);
         }
-        let channels_last = self.flat.device().is_cuda();
         let halves = match precision {
             Precision::Bf16 => Some(Tensor::zeros(self.flat.elem_count(), DType::BF16, self.flat.device())?),
             Precision::F32 | Precision::Tf32 => None,

@@ -1,6 +1,6 @@
 //! `harness bench evaluate`.
 
-use super::{flag, variant_spec};
+use super::{Widths, flag, variant_spec};
 use crate::bench::{BenchError, EvaluateBench, EvaluateFigures, StageFigures, evaluate};
 use crate::cli::device::DeviceArg;
 use crate::cli::output::{self, Format, FormatArg, table};
@@ -50,12 +50,8 @@ pub struct Evaluate {
     /// Recipes of the Inception features
     #[arg(long, value_enum, value_delimiter = ',', default_value = "stargan-v2")]
     protocols: Vec<FidProtocol>,
-    /// Channels of the first layers of generator and discriminator [default: the variant's]
-    #[arg(long, value_name = "CHANNELS")]
-    base_channels: Option<usize>,
-    /// Most channels of a layer of generator and discriminator [default: the variant's]
-    #[arg(long, value_name = "CHANNELS")]
-    max_channels: Option<usize>,
+    #[command(flatten)]
+    widths: Widths,
     /// Threads to compute with, at most 1024 [default: as training has]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -90,7 +86,7 @@ pub(super) fn run(args: &Evaluate) -> Result<(), Error> {
         flag("--outputs", args.outputs.get(), "evaluation.outputs"),
         flag("--batch", args.batch.get(), "evaluation.batch_size"),
     ];
-    flags.extend(super::width_flags(args.base_channels, args.max_channels));
+    flags.extend(args.widths.flags());
     let experiment = args.experiment.as_deref();
     let mut spec = variant_spec(experiment, &args.variant, args.profile.as_deref(), flags, &args.sets)?;
     spec.settings.evaluation.protocols = args.protocols.clone();
