@@ -35,9 +35,10 @@ def tests(session, result):
     if (ROOT / "shared").is_dir():
         environment["HARNESS_SHARED_DIR"] = str(ROOT / "shared")
     problems = []
-    for name in programs:
+    for program in programs:
+        name = program.name
         options = [*CHOSEN_TESTS.get(name, []), "--test-threads=1", "--nocapture"]
-        done = session.run([session.carried(name), *options], check=False, **environment)
+        done = session.run([program, *options], check=False, **environment)
         counts = re.findall(r"^test result: \w+\. (\d+) passed; (\d+) failed", done.out, re.M)
         passed, failed = (sum(int(count[i]) for count in counts) for i in (0, 1))
         without_gpu = (done.out + done.err).count(NO_GPU)

@@ -1,19 +1,21 @@
 """One call of scripts/gpu: its options, the programs it runs within their time, and what it writes down."""
 import json
-import lzma
 import os
 import shlex
 import shutil
 import signal
-import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+# What scripts/cuda-build packs all programs into.
+ARCHIVE = "harness-cuda.tar.xz"
 
 # Most of a program's output that goes to the log.
 LOGGED_BYTES = 20_000
@@ -66,7 +68,9 @@ class Session:
         # What drivers compile they keep; not every such machine has a home to keep it in.
         kept = {"CUDA_CACHE_PATH": str(self.work / "cuda-cache"), "CUDA_CACHE_MAXSIZE": str(1 << 30)}
         self.environment = {**kept, **os.environ, "NO_COLOR": "1", "CARGO_TERM_COLOR": "never"}
-        self.harness = self._program("harness", args.harness)
+        self.programs = self._unpacked()
+        harness = Path(args.harness).resolve() if args.harness else self.programs and self.programs / "harness"
+        self.harness = harness if harness and harness.exists() else None
         precisions = ["f32", "tf32", "bf16"] if self.on_gpu else ["f32"]
         self.precisions = args.precisions.split(",") if args.precisions else precisions
         self.part_deadline, self.part_commands = self.deadline, []
@@ -76,34 +80,22 @@ class Session:
         if self.own_work:
             shutil.rmtree(self.work, ignore_errors=True)
 
-    def _program(self, name, given=None):
-        """The path of a carried program, decompressed if need be; None where it was not carried."""
-        if given:
-            path = Path(given).resolve()
-            return path if path.exists() else None
+    def _unpacked(self):
+        """The folder of the carried programs: what scripts/cuda-build made, or its archive unpacked; None without any."""
         if not self.args.carry:
             return None
-        carried = Path(self.args.carry).resolve() / name
-        packed = carried.with_name(name + ".xz")
-        if packed.exists():
-            carried = self.work / name
-            with lzma.open(packed) as source, open(carried, "wb") as target:
-                shutil.copyfileobj(source, target)
-        if not carried.exists():
-            return None
-        carried.chmod(carried.stat().st_mode | stat.S_IXUSR)
-        return carried
+        carried = Path(self.args.carry).resolve()
+        archive = carried / ARCHIVE
+        if not archive.exists():
+            return carried if carried.is_dir() else None
+        programs = self.work / "programs"
+        with tarfile.open(archive) as packed:
+            packed.extractall(programs)
+        return programs
 
     def carried_programs(self, ending):
-        """Names of the carried programs that end so."""
-        if not self.args.carry:
-            return []
-        names = {path.name.removesuffix(".xz") for path in Path(self.args.carry).iterdir()}
-        return sorted(name for name in names if name.endswith(ending))
-
-    def carried(self, name):
-        """A carried test program by name, or None."""
-        return self._program(name)
+        """The carried programs whose names end so."""
+        return sorted(self.programs.glob(f"*{ending}")) if self.programs else []
 
     def _about(self):
         about = {
@@ -171,7 +163,7 @@ class Session:
 
     def run_harness(self, *options, check=True, **environment):
         if self.harness is None:
-            raise Failed("no harness binary: give --carry DIR with harness.xz, or --harness FILE")
+            raise Failed("no harness binary: give --carry DIR of scripts/cuda-build, or --harness FILE")
         return self.run([self.harness, *options], check, **environment)
 
     def run_python(self, script, *options, check=True, **environment):

@@ -1,6 +1,7 @@
-//! Networks and what surrounds them on a GPU against the processor. Without a GPU, or in a build without CUDA, there is
-//! nothing to compare with: the tests say so and pass.
+//! Networks and what surrounds them on a GPU against the processor. Without a GPU there is nothing to compare with: the
+//! tests say so and pass.
 
+#![cfg(feature = "cuda")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use candle_core::{DType, Device, Tensor};
@@ -13,11 +14,13 @@ use harness_ops::random::Key;
 use safetensors::tensor::{Dtype, TensorView};
 
 fn gpu() -> Option<Device> {
-    let device = Device::new_cuda(0).ok();
-    if device.is_none() {
-        println!("skipped: no CUDA device");
+    match harness_ops::cuda_libraries::open(0) {
+        Ok(device) => Some(device),
+        Err(error) => {
+            println!("skipped: no CUDA device ({error})");
+            None
+        }
     }
-    device
 }
 
 /// Raw outputs of a generator, N×3×height×width.

@@ -62,11 +62,12 @@ fn rows_are_those_of_the_processor() {
 }
 
 /// On a GPU, if there is one, the networks round differently.
+#[cfg(feature = "cuda")]
 #[test]
-fn a_gpu_gives_the_rows_of_the_processor() {
-    let Ok(gpu) = Device::new_cuda(0) else {
-        println!("skipped: no CUDA device");
-        return;
+fn cuda_gives_the_rows_of_the_processor() {
+    let gpu = match harness_ops::cuda_libraries::open(0) {
+        Ok(gpu) => gpu,
+        Err(error) => return println!("skipped: no CUDA device ({error})"),
     };
     for style in [|| Style::Tint, || Style::Broken] {
         let method = || StandIn(vec![Mode::Latent, Mode::Reference], style());
