@@ -47,6 +47,15 @@ struct View {
         return at;
     }
 
+    bool is_contiguous() const {
+        size_t stride = 1;
+        for (size_t axis = axes; axis-- > 0;) {
+            if (lengths[axis] > 1 && strides[axis] != stride) return false;
+            stride *= lengths[axis];
+        }
+        return true;
+    }
+
     // Elements from the first to the last, both included.
     size_t extent(size_t count) const {
         if (!lengths || count == 0) return count;
@@ -291,7 +300,10 @@ Work index_select(const Launch& launch) {
     const auto right = argument<size_t>(launch, 9);
     return [=, name = launch.name] {
         require_info(name, info, axes, 2);
-        const View view(axes, info, 0);
+        // Shape and strides are those of the indices, though the kernel would read x by them.
+        if (info && !View(axes, info, 0).is_contiguous()) {
+            fault("kernel %s: indices that are not contiguous", name.c_str());
+        }
         require_elements(name, "the result", y, count);
         require_elements(name, "the indices", indices, chosen);
         for (size_t i = 0; i < count; i++) {
@@ -301,7 +313,7 @@ Work index_select(const Launch& launch) {
                 continue;
             }
             const size_t row = i / (chosen * right) * length + index_or_fault<T>(name, index, length);
-            const T* from = x + view(row * right + i % right);
+            const T* from = x + row * right + i % right;
             require_elements(name, "an element", from, 1);
             y[i] = *from;
         }

@@ -30,7 +30,7 @@ fn needed() -> BTreeMap<String, Vec<usize>> {
 }
 
 fn check(case: &FanCase, name: &str, dtype: DType, tolerance: f64) {
-    let network = LandmarkNetwork::new(&state_by_rule(case, dtype), dtype, &Device::Cpu).unwrap();
+    let network = LandmarkNetwork::new(&state_by_rule(case, dtype), dtype, &golden::device()).unwrap();
     let x = golden::input("x_real", &[1, 3, 256, 256], dtype);
     let raw = network.forward(&x.affine(0.5, 0.5).unwrap()).unwrap();
     let FaceMasks { all_parts, eyes_and_nose } = network.masks(&x).unwrap();
@@ -100,7 +100,7 @@ fn bumps() -> Vec<f64> {
 
 /// Both masks of heat maps 2×98×64×64, flattened.
 fn masks_of(maps: Vec<f64>) -> [Vec<f64>; 2] {
-    let maps = Tensor::from_vec(maps, (2, 98, 64, 64), &Device::Cpu).unwrap();
+    let maps = Tensor::from_vec(maps, (2, 98, 64, 64), &golden::device()).unwrap();
     let FaceMasks { all_parts, eyes_and_nose } = masks(&maps).unwrap();
     [all_parts, eyes_and_nose].map(|mask| {
         assert_eq!(mask.dims(), [2, 1, 256, 256]);
@@ -115,7 +115,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// `preprocess(F.interpolate(maps, scale_factor=4, mode="bilinear", align_corners=True))` of the official code on the
 /// same heat maps, PyTorch 1.13: L2 norms, and products with a random direction, which see any change anywhere.
 #[test]
-fn masks_equal_the_official_ones() {
+fn golden_masks() {
     let reference = [[147.4936253134574, 75.3186255158991], [115.64689109143123, 62.22553611152472]];
     let direction = golden::unit("input.direction", 2 * 256 * 256);
     for (mask, [norm, product]) in masks_of(bumps()).iter().zip(reference) {
@@ -128,7 +128,7 @@ fn masks_equal_the_official_ones() {
 /// Seen in the official code: NaN in an eye clears the first mask and stays in the second; in the chin, which the
 /// second mask lacks, it only clears the first; in a dropped landmark nothing happens. Other images are untouched.
 #[test]
-fn nan_is_cleared_from_the_first_mask_only() {
+fn golden_masks_of_nan() {
     let plane = 256 * 256;
     let clean = masks_of(bumps());
     for (landmark, clears_first, spoils_second) in [(0, false, false), (10, true, false), (60, true, true)] {
