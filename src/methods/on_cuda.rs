@@ -12,6 +12,10 @@ const DOMAINS: usize = 3;
 const SIDE: usize = 32;
 const BATCH: usize = 2;
 
+/// Iterations after which a method has done everything it ever does: StarGAN trains its generator in every fifth, DRIT
+/// shows its content discriminator two batches of three alone.
+const CYCLE: u64 = 5;
+
 fn gpu() -> Option<Device> {
     match harness_ops::cuda_libraries::open(0) {
         Ok(device) => Some(device),
@@ -68,11 +72,10 @@ impl Both {
         }
     }
 
-    /// Three iterations, of which each begins with what the processor has. Adam turns the rounding of gradients that
+    /// A cycle of iterations, of which each begins with what the processor has. Adam turns the rounding of gradients that
     /// should be zero, such as those of biases before a normalization, into whole steps, so that two trainings part.
     fn steps_from_one_state(mut self, label: &str, spec: &RunSpec, gpu: &Device, tolerance: f64) {
-        // Several, for methods that do not train every network in every iteration.
-        for iteration in 0..3 {
+        for iteration in 0..CYCLE {
             let state = self.reference.state().expect("a state");
             self.ours.load_state(&state).expect("a state of the same method");
             self.step(label, spec, iteration, DType::F32, gpu, tolerance);
@@ -137,11 +140,6 @@ fn waits() -> Option<u64> {
     // SAFETY: the label ends in 0.
     Some(unsafe { count(c"host synchronisations".as_ptr()) })
 }
-
-/// Iterations after which a method has done everything it ever does: StarGAN trains its generator in every fifth, DRIT
-/// shows its content discriminator two batches of three alone.
-#[cfg(unix)]
-const CYCLE: u64 = 5;
 
 /// Once plans are made and buffers allocated, a step does not make the host wait.
 #[cfg(unix)]
