@@ -12,7 +12,7 @@ pub mod multi_scale;
 pub mod munit;
 pub mod objective;
 #[cfg(all(test, feature = "cuda"))]
-mod on_cuda;
+pub(crate) mod on_cuda;
 pub mod pairs;
 pub mod schedule;
 pub mod stargan;

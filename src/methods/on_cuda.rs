@@ -16,7 +16,8 @@ const BATCH: usize = 2;
 /// shows its content discriminator two batches of three alone.
 const CYCLE: u64 = 5;
 
-fn gpu() -> Option<Device> {
+/// The first GPU, or a line that says why there is none.
+pub(crate) fn gpu() -> Option<Device> {
     match harness_ops::cuda_libraries::open(0) {
         Ok(device) => Some(device),
         Err(error) => {

@@ -65,10 +65,7 @@ fn rows_are_those_of_the_processor() {
 #[cfg(feature = "cuda")]
 #[test]
 fn cuda_gives_the_rows_of_the_processor() {
-    let gpu = match harness_ops::cuda_libraries::open(0) {
-        Ok(gpu) => gpu,
-        Err(error) => return println!("skipped: no CUDA device ({error})"),
-    };
+    let Some(gpu) = crate::methods::on_cuda::gpu() else { return };
     for style in [|| Style::Tint, || Style::Broken] {
         let method = || StandIn(vec![Mode::Latent, Mode::Reference], style());
         let found = rows_on(&gpu, &small(), &method(), true, None);
